@@ -1,0 +1,74 @@
+import { writeFile } from "node:fs/promises";
+
+import { findExecutable, requireExecutable } from "./find-executable.mjs";
+import { runToEnd } from "./run-to-end.mjs";
+import { spawnServer, withFreePort } from "./spawn-server.mjs";
+import { isRoot } from "./unprivileged-account.mjs";
+
+/** @import { Service } from "./service.mjs" */
+
+const DATABASE = "tasks";
+
+/** @type {Service} */
+export const mariadb = {
+  name: "mariadb",
+  product: "MariaDB",
+  variable: "MARIADB_URL",
+  // The client package holds my_print_defaults, which mariadb-install-db calls.
+  aptPackages: ["mariadb-server-core", "mariadb-client-core"],
+  isInstalled: () =>
+    ["mariadbd", "mariadb-install-db", "my_print_defaults"].every(
+      (name) => findExecutable(name) !== undefined,
+    ),
+  start,
+  docker: {
+    image: "mariadb:11.4",
+    port: 3306,
+    env: { MARIADB_ALLOW_EMPTY_ROOT_PASSWORD: "1", MARIADB_DATABASE: DATABASE },
+    command: [],
+    ready: /init process done[\s\S]*ready for connections[\s\S]*port: 3306/,
+    url: (port) => `mysql://root@127.0.0.1:${port}/${DATABASE}`,
+  },
+};
+
+/** @param {string} folder */
+async function start(folder) {
+  const data = `${folder}/data`;
+  const init = `${folder}/init.sql`;
+  const user = isRoot() ? ["--user=root"] : [];
+  await writeFile(init, `CREATE DATABASE ${DATABASE};\n`);
+  await runToEnd(
+    requireExecutable("mariadb-install-db"),
+    [
+      "--no-defaults",
+      `--datadir=${data}`,
+      "--auth-root-authentication-method=normal",
+      "--skip-test-db",
+      "--skip-name-resolve",
+      ...user,
+    ],
+    { cwd: folder },
+  );
+  return withFreePort((port) =>
+    spawnServer({
+      command: requireExecutable("mariadbd"),
+      args: [
+        "--no-defaults",
+        `--datadir=${data}`,
+        `--init-file=${init}`,
+        `--socket=${folder}/mariadb.sock`,
+        `--pid-file=${folder}/mariadb.pid`,
+        "--bind-address=127.0.0.1",
+        `--port=${port}`,
+        "--skip-name-resolve",
+        "--innodb-flush-log-at-trx-commit=0",
+        "--max-connections=200",
+        ...user,
+      ],
+      options: { cwd: folder },
+      ready: /ready for connections/,
+      stopSignal: "SIGKILL",
+      url: `mysql://root@127.0.0.1:${port}/${DATABASE}`,
+    }),
+  );
+}
