@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 
+import { runToEnd } from "../run-to-end.mjs";
 import { findExecutable } from "./find-executable.mjs";
-import { runToEnd } from "./run-to-end.mjs";
 import { isRoot } from "./unprivileged-account.mjs";
 
 const POLICY = "/usr/sbin/policy-rc.d";

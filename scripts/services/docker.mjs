@@ -2,8 +2,8 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
 
+import { runToEnd } from "../run-to-end.mjs";
 import { findExecutable } from "./find-executable.mjs";
-import { runToEnd } from "./run-to-end.mjs";
 import { waitForOutput } from "./spawn-server.mjs";
 
 /** @import { PrivateServer, Service } from "./service.mjs" */

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 
+import { runToEnd } from "../run-to-end.mjs";
 import { findExecutable, requireExecutable } from "./find-executable.mjs";
-import { runToEnd } from "./run-to-end.mjs";
 import { spawnServer, withFreePort } from "./spawn-server.mjs";
 import { isRoot } from "./unprivileged-account.mjs";
 

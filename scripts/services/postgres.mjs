@@ -1,5 +1,5 @@
+import { runToEnd } from "../run-to-end.mjs";
 import { findExecutable, requireExecutable, versionedBinFolders } from "./find-executable.mjs";
-import { runToEnd } from "./run-to-end.mjs";
 import { spawnServer, withFreePort } from "./spawn-server.mjs";
 import { giveFolder, unprivilegedAccount } from "./unprivileged-account.mjs";
 
