@@ -1,1 +1,9 @@
-export {};
+export { runCli } from "./cli.ts";
+export type {
+  CliIo,
+  OutputStream,
+  ParentProcess,
+  SignalListener,
+  SignalSource,
+  StopSignal,
+} from "./io.ts";

@@ -1,0 +1,106 @@
+import type { Backend, LogLevel } from "@tasks/core";
+import type { Command } from "commander";
+
+import { findConfig, loadConfig, type LoadedConfig } from "./config.ts";
+import { UsageError } from "./errors.ts";
+import type { CliIo, OutputStream } from "./io.ts";
+import { createLogPrinter, levelOf, type LogPrinter, type Verbosity } from "./output/log-printer.ts";
+import { importTaskModules } from "./task-modules.ts";
+
+/** What every command shares. */
+export interface CliContext {
+  readonly io: CliIo;
+  /** The command line as it was given, without interpreter and script. */
+  readonly argv: readonly string[];
+  /** What the process answers; commands set it. */
+  exitCode: number;
+}
+
+/** Options of the whole program. */
+export interface GlobalOptions {
+  readonly config?: string | undefined;
+  readonly verbosity: Verbosity;
+}
+
+/** Options of a session. */
+export interface SessionOptions {
+  /** Import the task modules. @default false */
+  readonly tasks?: boolean | undefined;
+  /** Where log lines go. @default stderr */
+  readonly logStream?: OutputStream | undefined;
+  /** Log lines as JSON. @default false */
+  readonly logJson?: boolean | undefined;
+  /** Least level of log lines at verbosity 1. @default "warn" */
+  readonly logLevel?: LogLevel | undefined;
+}
+
+/** A loaded project, while a command works with it. */
+export interface Session {
+  readonly io: CliIo;
+  readonly loaded: LoadedConfig;
+  /** Absolute paths of the imported task modules. */
+  readonly taskModules: readonly string[];
+  readonly logs: LogPrinter;
+  /** The backend of an alias. @throws UsageError when there is none. */
+  backend(alias: string): Backend;
+  /** Every configured alias. */
+  aliases(): readonly string[];
+}
+
+/** Longest wait for backends to close, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 2000;
+
+/** Loads the project, runs a function with it and closes it again. Resolves with the function's answer. */
+export async function withSession<T>(
+  context: CliContext,
+  command: Command,
+  options: SessionOptions,
+  fn: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { io } = context;
+  const { config: given, verbosity } = command.optsWithGlobals<GlobalOptions>();
+  using logs = createLogPrinter({
+    stream: options.logStream ?? io.stderr,
+    env: io.env,
+    level: verbosity === 1 ? (options.logLevel ?? "warn") : levelOf(verbosity),
+    json: options.logJson,
+  });
+  const loaded = await loadConfig(findConfig(io.cwd, given));
+  try {
+    const taskModules = options.tasks === true ? await importTaskModules(loaded) : [];
+    return await fn({
+      io,
+      loaded,
+      taskModules,
+      logs,
+      backend: (alias) => backendOf(loaded, alias),
+      aliases: () => loaded.config.backends.aliases(),
+    });
+  } finally {
+    await closeWithin(loaded, CLOSE_TIMEOUT_MS);
+  }
+}
+
+function backendOf({ config }: LoadedConfig, alias: string): Backend {
+  const aliases = config.backends.aliases();
+  if (!aliases.includes(alias)) {
+    const known = aliases.length === 0 ? "none" : aliases.join(", ");
+    throw new UsageError(
+      `The connection '${alias}' doesn't exist. Backends of this configuration: ${known}.`,
+    );
+  }
+  return config.backends.get(alias);
+}
+
+/** A store that is out of reach must not keep a finished command from ending. */
+async function closeWithin({ config }: LoadedConfig, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  try {
+    await Promise.race([config.close(), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,102 @@
+import type { Backend } from "@tasks/core";
+import type { Command } from "commander";
+
+import { UsageError } from "../errors.ts";
+import { EXIT_FAILURE } from "../exit-codes.ts";
+import { withSession, type CliContext, type Session } from "../session.ts";
+import { reportFiles, traceImports } from "./module-trace.ts";
+import { stopOnSignals, type StopHandle } from "./stop-on-signals.ts";
+
+/** Options of `tasks worker`. */
+export interface WorkerFlags {
+  readonly backend: string;
+  readonly queueName: readonly string[];
+  readonly excludeQueues?: readonly string[];
+  readonly concurrency: number;
+  /** Milliseconds. */
+  readonly interval: number;
+  readonly batch?: boolean;
+  readonly maxTasks?: number;
+  readonly workerId?: string;
+  readonly startupDelay: boolean;
+  /** Milliseconds. */
+  readonly shutdownTimeout: number;
+  readonly json?: boolean;
+}
+
+/** Runs a worker in this process until it stops. */
+export async function runWorker(
+  context: CliContext,
+  flags: WorkerFlags,
+  command: Command,
+): Promise<void> {
+  const { io } = context;
+  const trace = io.parent === undefined ? undefined : traceImports(io.parent);
+  const options = { tasks: true, logStream: io.stdout, logJson: flags.json, logLevel: "info" } as const;
+  await withSession(context, command, options, async (session) => {
+    if (trace !== undefined) reportFiles(trace, session);
+    const backend = workerBackend(session, flags.backend);
+    const worker = await backend.createWorker({
+      queueNames: flags.queueName,
+      excludeQueues: flags.excludeQueues,
+      concurrency: flags.concurrency,
+      intervalMs: flags.interval,
+      batch: flags.batch,
+      maxTasks: flags.maxTasks,
+      workerId: flags.workerId,
+      startupDelay: flags.startupDelay,
+      shutdownTimeoutMs: flags.shutdownTimeout,
+    });
+    const stop = stopOnSignals({
+      io,
+      worker,
+      logs: session.logs,
+      shutdownTimeoutMs: flags.shutdownTimeout,
+    });
+    const release = stopOnFaults(context, session, stop);
+    session.logs.log("info", describeStart(worker.workerId, flags));
+    try {
+      await worker.run();
+    } finally {
+      stop.ended();
+      release();
+    }
+  });
+}
+
+function describeStart(workerId: string, { queueName, excludeQueues = [] }: WorkerFlags): string {
+  const excluded = excludeQueues.length === 0 ? "" : ` exclude_queues=${excludeQueues.join(",")}`;
+  return `Starting worker worker_id=${workerId} queues=${queueName.join(",")}${excluded}`;
+}
+
+function workerBackend(session: Session, alias: string): Backend {
+  const backend = session.backend(alias);
+  if (!backend.supports.worker) {
+    throw new UsageError(
+      `Backend '${alias}' does not have a worker: a ${backend.constructor.name} does not hand its tasks to one.`,
+    );
+  }
+  return backend;
+}
+
+/**
+ * A promise that a task forgot must not take down the tasks beside it: it is logged. After an uncaught exception the process cannot be trusted: it stops
+ * gracefully, and whoever watches over it starts a fresh one.
+ */
+function stopOnFaults(context: CliContext, { logs }: Session, stop: StopHandle): () => void {
+  const { io } = context;
+  const releaseFaults = io.onFault((kind, error) => {
+    if (kind === "unhandledRejection") {
+      logs.log("error", "A promise was rejected and nobody handled it.", { error });
+      return;
+    }
+    logs.log("error", "An exception was not caught. The worker stops.", { error });
+    context.exitCode = EXIT_FAILURE;
+    stop.begin();
+  });
+  const releaseParent = io.parent?.onGone(stop.begin);
+  return () => {
+    releaseFaults();
+    releaseParent?.();
+  };
+}
