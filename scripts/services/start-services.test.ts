@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { chmod, mkdtemp, rmdir } from "node:fs/promises";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 import { describe, expect, inject, it, vi } from "vitest";
@@ -55,7 +58,8 @@ describe("startServices", () => {
   });
 
   it("leaves no server and no folder behind when its process is killed", async () => {
-    const { parent, folder, urls } = await startInAnotherProcess();
+    const parent = startInAnotherProcess();
+    const { folder, urls } = await readAnswer(parent);
     expect(existsSync(folder)).toBe(true);
     parent.kill("SIGKILL");
     await vi.waitFor(
@@ -65,9 +69,26 @@ describe("startServices", () => {
         for (const name of names)
           await expect(greet(name, urls[name])).rejects.toThrow("ECONNREFUSED");
       },
-      { timeout: 1_500 },
+      { timeout: 3_000 },
     );
   });
+
+  it("leaves nothing behind when its process is killed while they start", async () => {
+    const temporary = await mkdtemp(join(tmpdir(), "tasks-services-test-"));
+    // The account that PostgreSQL runs as must get through.
+    await chmod(temporary, 0o755);
+    const parent = startInAnotherProcess({ TMPDIR: temporary });
+    await vi.waitFor(() => expect(readdirSync(temporary)).not.toEqual([]), { timeout: 5_000 });
+    parent.kill("SIGKILL");
+    await vi.waitFor(
+      () => {
+        expect(readdirSync(temporary)).toEqual([]);
+        expect(commandsNaming(temporary)).toEqual([]);
+      },
+      { timeout: 10_000 },
+    );
+    await rmdir(temporary);
+  }, 20_000);
 });
 
 describe("howToProvide", () => {
@@ -78,23 +99,23 @@ describe("howToProvide", () => {
   });
 });
 
-async function startInAnotherProcess() {
+/** A process that starts all three, prints what it got and stays. */
+function startInAnotherProcess(env: Readonly<Record<string, string>> = {}) {
   const module = new URL("start-services.mjs", import.meta.url).href;
   const program = `
     import { startServices } from ${JSON.stringify(module)};
     const { urls, folder } = await startServices("postgres", "mariadb", "redis");
     console.log(JSON.stringify({ urls, folder }));
     setInterval(() => {}, 1_000);`;
-  const parent = spawn(process.execPath, ["--input-type=module", "--eval", program], {
-    env: { ...process.env, POSTGRES_URL: "", MARIADB_URL: "", REDIS_URL: "" },
+  return spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    env: { ...process.env, POSTGRES_URL: "", MARIADB_URL: "", REDIS_URL: "", ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const [line] = await once(createInterface({ input: parent.stdout }), "line");
-  const answer = JSON.parse(line) as {
-    folder: string;
-    urls: Record<(typeof names)[number], string>;
-  };
-  return { parent, ...answer };
+}
+
+async function readAnswer(process: ReturnType<typeof startInAnotherProcess>) {
+  const [line] = await once(createInterface({ input: process.stdout }), "line");
+  return JSON.parse(line) as { folder: string; urls: Record<(typeof names)[number], string> };
 }
 
 /** The command lines of running processes that mention the text. */
