@@ -1,0 +1,444 @@
+/**
+ * The contract between the framework and its backends: everything a backend author reads.
+ *
+ * Glossary
+ * - **task**: a function with a stable name, defined once with `task()`.
+ * - **task result**: one enqueued call of a task, from the moment it is stored; also what the caller holds to follow it.
+ * - **backend**: where task results are kept (a database, Redis, memory) and who hands them to workers.
+ * - **queue**: a name by which task results are grouped; a worker serves some or all queues of one backend.
+ * - **worker**: a loop that claims ready tasks and runs them, `concurrency` at a time. One process may hold several.
+ * - **claim**: taking ready tasks for one worker, so that no other worker takes them: READY becomes RUNNING.
+ * - **attempt**: one run of a task's function, from claim to outcome.
+ * - **lease**: the worker's time-limited right to its claimed attempts, renewed by heartbeats.
+ * - **fence**: a number that grows with every claim of a result. Whoever holds an older number can record nothing.
+ * - **lost attempt**: an attempt whose worker's lease ran out. The task runs again elsewhere, up to `maxLost` times.
+ *
+ * What core does, so that no backend has to: defaults, validation, the JSON check, size limits, ids, signals, state errors.
+ * What a backend does: keep complete, validated values, and give them back unchanged.
+ *
+ * The steps of a result's life are pure functions in `transitions.ts`; a backend either calls them or does the same in its store's language.
+ */
+import { NotSupported } from "./errors.ts";
+import type { JsonObject, JsonValue } from "./json.ts";
+import type { TaskRecord, TaskState, TaskStatus } from "./task-record.ts";
+import { TaskResult } from "./task-result.ts";
+
+/**
+ * What a backend can do: the single truth for validation, docs and the conformance suite.
+ *
+ * A backend declares it once, frozen. What is `false` is refused before anything is stored.
+ */
+export interface BackendSupports {
+  /** `runAfter`: run a task later. */
+  readonly defer: boolean;
+  /** Tasks that are async functions. */
+  readonly asyncTask: boolean;
+  /** `getResult` and `refresh`. */
+  readonly getResult: boolean;
+  /** A priority other than 0. */
+  readonly priority: boolean;
+  /** `enqueueMany` stores all of its tasks or none, in few round trips. Without it core enqueues one by one. */
+  readonly batch: boolean;
+  /** `cancel`, of waiting and of running tasks. */
+  readonly cancel: boolean;
+  /** `maxAttempts` above 1, `RetryTask`, and `retry()` of a failed result. */
+  readonly retry: boolean;
+  /** `timeoutMs`. */
+  readonly timeout: boolean;
+  /** `unique`. */
+  readonly unique: boolean;
+  /** `concurrency` limits per key. */
+  readonly concurrency: boolean;
+  /** Recurring schedules. */
+  readonly schedule: boolean;
+  /** `context.setProgress`. */
+  readonly progress: boolean;
+  /** `metadata`. */
+  readonly metadata: boolean;
+  /** `context.log` lines are kept with the result. */
+  readonly logs: boolean;
+  /** `list`, `counts`, `queues`, `workers`, `delete` and `prune`. */
+  readonly list: boolean;
+  /** `pause` and `resume` of a queue. */
+  readonly pause: boolean;
+  /** `wait` for a result to finish. */
+  readonly wait: boolean;
+  /** `createWorker` and `runTask`. */
+  readonly worker: boolean;
+  /** Enqueue as part of the caller's transaction: in the same store, after its commit, or not at all. */
+  readonly transaction: "atomic" | "after-commit" | false;
+  /** Largest JSON text of one payload (arguments, return value, metadata, progress), in bytes. */
+  readonly maxPayloadBytes: number;
+  /** How finely times are kept, in milliseconds. */
+  readonly timeResolutionMs: number;
+  /** How long after a worker's death its tasks run elsewhere at the latest, in milliseconds; 0 when nothing is recovered. */
+  readonly recoveryMs: number;
+}
+
+/** Names of the abilities that are on or off. */
+export type Ability = {
+  [K in keyof BackendSupports]: BackendSupports[K] extends boolean ? K : never;
+}[keyof BackendSupports];
+
+/** How a unique task holds its key. */
+export interface UniqueClaim {
+  /** At most 255 characters; already holds the task's name. */
+  readonly key: string;
+  /** The key is free again when the first attempt starts, when the result is finished, or `windowMs` after the enqueue. */
+  readonly scope: "until-started" | "until-finished" | "window";
+  /** Length of the window in milliseconds; 0 for the other scopes. */
+  readonly windowMs: number;
+  readonly onConflict: "return-existing" | "reject";
+}
+
+/** One task to store: complete and validated. */
+export interface EnqueueRequest {
+  readonly id: string;
+  readonly taskName: string;
+  readonly args: readonly JsonValue[];
+  /** `args` as JSON text, encoded once. */
+  readonly argsJson: string;
+  readonly queueName: string;
+  readonly priority: number;
+  /** Absolute due time; `null` when not deferred or deferred by `delayMs`. */
+  readonly runAfter: Date | null;
+  /** Delay from the moment of the enqueue by the store's clock, in milliseconds; `null` when not given. At most one of the two is set. */
+  readonly delayMs: number | null;
+  readonly maxLost: number;
+  readonly metadata: JsonObject;
+  readonly unique: UniqueClaim | null;
+  /** At most `limit` attempts with this key run at once; `null` for no limit. */
+  readonly concurrency: { readonly key: string; readonly limit: number } | null;
+}
+
+/** What is passed along with an enqueue. */
+export interface EnqueueOptions {
+  /** The caller's transaction, in whatever form the backend accepts. */
+  readonly transaction?: unknown;
+}
+
+/** What became of one enqueue. */
+export interface Enqueued {
+  /** The stored record; the existing one when the task was a duplicate. */
+  readonly record: TaskRecord;
+  /** The unique key was taken and nothing was stored. */
+  readonly deduplicated: boolean;
+}
+
+/** Options of `createWorker`. */
+export interface WorkerOptions {
+  /** Queues to serve; `["*"]` for all. @default ["default"] */
+  readonly queueNames?: readonly string[] | undefined;
+  /** Queues to leave out; only with `["*"]`. @default [] */
+  readonly excludeQueues?: readonly string[] | undefined;
+  /** How many attempts run at once: a whole number from 1 to 10,000. @default 10 */
+  readonly concurrency?: number | undefined;
+  /** Longest pause between two looks for work, in milliseconds, 0…86,400,000. @default 1000 */
+  readonly intervalMs?: number | undefined;
+  /** Stop when nothing is ready. Tasks due later are not waited for. @default false */
+  readonly batch?: boolean | undefined;
+  /** Stop after this many attempts, failed ones included; at least 1. @default no limit */
+  readonly maxTasks?: number | undefined;
+  /** 1–64 characters; need not be unique. @default host name, process id and a random part */
+  readonly workerId?: string | undefined;
+  /** Wait a random part of `intervalMs` first, so that workers started together do not look for work together. @default false */
+  readonly startupDelay?: boolean | undefined;
+  /** How long a graceful stop waits for running attempts, in milliseconds, 0…86,400,000. @default 30000 */
+  readonly shutdownTimeoutMs?: number | undefined;
+}
+
+/** A loop that claims tasks and runs them. */
+export interface Worker extends AsyncDisposable {
+  readonly workerId: string;
+  /** Runs until `stop()`, or with `batch` or `maxTasks` until done. A worker runs once; a second call rejects. */
+  run(): Promise<void>;
+  /**
+   * Begins the graceful stop and resolves when the worker has stopped: no more claims, running attempts may finish until the deadline,
+   * then their signals fire and what has not ended is released. Idempotent.
+   */
+  stop(): Promise<void>;
+}
+
+/** Severity of a check message. */
+export type CheckLevel = "debug" | "info" | "warning" | "error";
+
+/** One finding of `check()`. */
+export interface CheckMessage {
+  readonly level: CheckLevel;
+  /** Stable identifier such as `tasks.db.E001`. */
+  readonly id: string;
+  readonly text: string;
+  /** What to do about it. */
+  readonly hint: string | null;
+}
+
+/** Filters and page of `list`. */
+export interface ListOptions {
+  readonly status?: TaskStatus | undefined;
+  readonly state?: TaskState | undefined;
+  readonly queueName?: string | undefined;
+  readonly taskName?: string | undefined;
+  /** Page size, 1…1000. @default 50 */
+  readonly limit?: number | undefined;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+/** One page of results, newest enqueue first. */
+export interface ListPage {
+  readonly results: readonly TaskResult[];
+  /** Pass it as `cursor` for the next page; `null` on the last. */
+  readonly nextCursor: string | null;
+}
+
+/** One page of records, newest enqueue first. */
+export interface RecordPage {
+  readonly records: readonly TaskRecord[];
+  readonly nextCursor: string | null;
+}
+
+/** How many results have each status. */
+export type StatusCounts = Readonly<Record<TaskStatus, number>>;
+
+/** What a queue holds now. */
+export interface QueueInfo {
+  readonly name: string;
+  /** READY and due. */
+  readonly ready: number;
+  /** READY and due later. */
+  readonly scheduled: number;
+  readonly running: number;
+  readonly paused: boolean;
+  /** Age of the oldest due task in milliseconds; `null` when none is due. */
+  readonly oldestReadyMs: number | null;
+}
+
+/** A worker that announced itself. */
+export interface WorkerInfo {
+  readonly workerId: string;
+  readonly queueNames: readonly string[];
+  readonly concurrency: number;
+  readonly startedAt: Date;
+  readonly lastSeenAt: Date;
+  /** Its lease is valid. */
+  readonly alive: boolean;
+  /** Attempts it holds. */
+  readonly running: number;
+}
+
+/** Options of `prune`. */
+export interface PruneOptions {
+  /** Finished longer ago than this, in milliseconds. @default 14 days */
+  readonly minAgeMs?: number | undefined;
+  /** The same for FAILED results. @default minAgeMs */
+  readonly failedMinAgeMs?: number | undefined;
+  /** Only these queues. @default all */
+  readonly queueNames?: readonly string[] | undefined;
+  /** Count, delete nothing. @default false */
+  readonly dryRun?: boolean | undefined;
+  /** Rows per statement, 1…100,000. @default 1000 */
+  readonly batchSize?: number | undefined;
+  /** Called after every batch with the rows deleted so far and the total at the start. */
+  readonly onProgress?: ((deleted: number, total: number) => void) | undefined;
+  /** Stops between two batches. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options every backend takes. */
+export interface BackendOptions {
+  /** Queue names this backend accepts; `[]` accepts any valid name. @default ["default"] */
+  readonly queues?: readonly string[] | undefined;
+}
+
+/**
+ * A place where task results are kept. Extend it.
+ *
+ * The smallest backend declares `supports` and writes `enqueue`. Each further role is a few methods more: override those your `supports` declares;
+ * the others answer `NotSupported`. Methods work on records; the public ones that hand out `TaskResult`s (`getResult`, `list`) are written here once.
+ */
+export abstract class Backend implements AsyncDisposable {
+  /** What this backend can do. Frozen. */
+  abstract readonly supports: BackendSupports;
+  /** The alias it is configured under; set when the configuration first hands it out. */
+  alias = "default";
+  /** Queue names accepted; empty accepts any valid name. */
+  readonly queueNames: readonly string[];
+
+  constructor(options: BackendOptions = {}) {
+    this.queueNames = Object.freeze([...(options.queues ?? ["default"])]);
+  }
+
+  // ── Enqueuer ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Stores one task and resolves when it is durable. A request with a taken unique key stores nothing and gives the existing record, or
+   * rejects with `DuplicateTask`, as the request says.
+   */
+  abstract enqueue(request: EnqueueRequest, options?: EnqueueOptions): Promise<Enqueued>;
+
+  /**
+   * Stores many tasks: all or none when `supports.batch`. The answers are in the order of the requests.
+   * This default enqueues one by one.
+   */
+  async enqueueMany(
+    requests: readonly EnqueueRequest[],
+    options?: EnqueueOptions,
+  ): Promise<readonly Enqueued[]> {
+    const enqueued: Enqueued[] = [];
+    for (const request of requests) enqueued.push(await this.enqueue(request, options));
+    return enqueued;
+  }
+
+  /**
+   * Called after `taskEnqueued` was sent for a stored record; what it gives back is what the caller of `enqueue` sees. Backends that run tasks
+   * inside `enqueue` do so here; the others leave it alone.
+   */
+  async afterEnqueue(record: TaskRecord): Promise<TaskRecord> {
+    return record;
+  }
+
+  /** The record with this id, or `undefined` when there is none or the id is malformed. */
+  readRecord(_id: string): Promise<TaskRecord | undefined> {
+    throw new NotSupported("This backend does not support retrieving or refreshing results.");
+  }
+
+  /**
+   * Any task's result.
+   *
+   * @throws TaskResultDoesNotExist when there is none; `NotSupported` when the backend keeps no results.
+   */
+  async getResult(id: string): Promise<TaskResult> {
+    return TaskResult.load(this, id);
+  }
+
+  /**
+   * Cancels a result: a READY one becomes FAILED with `TaskCancelled` at once, a RUNNING one is asked to stop through its signal within 1 s.
+   * Resolves to `false` when it is already finished.
+   *
+   * @throws TaskResultDoesNotExist
+   */
+  cancel(_id: string): Promise<boolean> {
+    throw this.notSupported("cancelling tasks");
+  }
+
+  /**
+   * Resolves when the result may have changed, after `maxMs`, or when the signal fires; core reads it again after that. Spurious wake-ups are fine.
+   * Override it where the store can notify; this default is a timer.
+   */
+  async waitForChange(_id: string, maxMs: number, signal?: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, maxMs);
+      signal?.addEventListener("abort", done, { once: true });
+      if (signal?.aborted === true) done();
+    });
+  }
+
+  // ── Worker ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Makes a worker; nothing runs before its `run()`. `@tasks/core/worker` has the loop: write a `WorkerStore` and hand it to `QueueWorker`. */
+  createWorker(_options?: WorkerOptions): Promise<Worker> {
+    throw this.notSupported("workers");
+  }
+
+  /**
+   * Claims one READY result, due or not, and runs it in this process. Resolves with the result after the attempt, whatever its outcome.
+   *
+   * @throws TaskResultDoesNotExist; InvalidTask when it is not READY or its task is not registered here.
+   */
+  runTask(_id: string): Promise<TaskResult> {
+    throw this.notSupported("running tasks");
+  }
+
+  // ── Monitor ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** One page of records, newest enqueue first. Override this; `list` is written on it. */
+  listRecords(_options: ListOptions): Promise<RecordPage> {
+    throw this.notSupported("listing tasks");
+  }
+
+  /** One page of results, newest enqueue first. */
+  async list(options: ListOptions = {}): Promise<ListPage> {
+    const page = await this.listRecords(options);
+    return {
+      results: page.records.map((record) => new TaskResult(this, record)),
+      nextCursor: page.nextCursor,
+    };
+  }
+
+  /** Results per status, of one queue or of all. */
+  counts(_options?: { readonly queueName?: string | undefined }): Promise<StatusCounts> {
+    throw this.notSupported("listing tasks");
+  }
+
+  /** Every queue that holds unfinished tasks, is paused, or is declared in the options; by name. */
+  queues(): Promise<readonly QueueInfo[]> {
+    throw this.notSupported("listing tasks");
+  }
+
+  /** Workers that announced themselves and did not sign off. */
+  workers(): Promise<readonly WorkerInfo[]> {
+    throw this.notSupported("listing tasks");
+  }
+
+  /** No task of this queue is claimed until `resume`. Running attempts go on. */
+  pause(_queueName: string): Promise<void> {
+    throw this.notSupported("pausing queues");
+  }
+
+  /** Ends a pause. */
+  resume(_queueName: string): Promise<void> {
+    throw this.notSupported("pausing queues");
+  }
+
+  /**
+   * Makes a FAILED result READY again, with a fresh allowance of attempts; its history stays. `false` when it is not FAILED.
+   *
+   * @throws TaskResultDoesNotExist
+   */
+  retry(_id: string): Promise<boolean> {
+    throw this.notSupported("retrying tasks");
+  }
+
+  /**
+   * Deletes a result that is not RUNNING; `false` when it is.
+   *
+   * @throws TaskResultDoesNotExist
+   */
+  delete(_id: string): Promise<boolean> {
+    throw this.notSupported("listing tasks");
+  }
+
+  /** Deletes finished results, oldest first, in batches; READY and RUNNING ones never. Resolves with their number. */
+  prune(_options?: PruneOptions): Promise<number> {
+    throw this.notSupported("listing tasks");
+  }
+
+  // ── Life ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The present by the clock that decides readiness, as this process knows it. */
+  now(): Date {
+    return new Date();
+  }
+
+  /** Looks for mistakes in configuration and store; an empty array is good news. */
+  async check(): Promise<readonly CheckMessage[]> {
+    return [];
+  }
+
+  /** Closes what the backend itself opened. Idempotent; later calls of other methods may reject. */
+  async close(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** The error for an ability this backend lacks. */
+  protected notSupported(what: string): NotSupported {
+    return new NotSupported(`${this.constructor.name} does not support ${what}.`);
+  }
+}

@@ -1,0 +1,183 @@
+import {
+  Backend,
+  type BackendOptions,
+  type Enqueued,
+  type EnqueueRequest,
+  type ListOptions,
+  type PruneOptions,
+  type QueueInfo,
+  type RecordPage,
+  type StatusCounts,
+  type WorkerInfo,
+} from "../backend.ts";
+import { systemClock, type Clock } from "../clock.ts";
+import { TaskResultDoesNotExist } from "../errors.ts";
+import { announceFinished } from "../signals.ts";
+import { isFinished, taskState, TASK_STATUSES, type TaskRecord } from "../task-record.ts";
+import * as transitions from "../transitions.ts";
+import { MemoryStore, type Entry } from "./memory-store.ts";
+
+/** Options of the backends that keep their results in memory. */
+export interface InMemoryBackendOptions extends BackendOptions {
+  /** Where time comes from; `createClock()` of `@tasks/core/testing` is set by hand. @default the machine's clock */
+  readonly clock?: Clock | undefined;
+}
+
+const DEFAULT_MIN_AGE_MS = 14 * 86_400_000;
+
+/** What `MemoryBackend` and `DummyBackend` share: keeping, reading and managing results in this process. */
+export abstract class InMemoryBackend extends Backend {
+  /** The results and their queues. */
+  protected readonly store: MemoryStore;
+
+  constructor(options: InMemoryBackendOptions = {}) {
+    super(options);
+    this.store = new MemoryStore(options.clock ?? systemClock);
+  }
+
+  override now(): Date {
+    return this.store.clock.now();
+  }
+
+  override async enqueue(request: EnqueueRequest): Promise<Enqueued> {
+    return this.store.enqueue(request);
+  }
+
+  override async enqueueMany(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
+    return this.store.enqueueAll(requests);
+  }
+
+  override async readRecord(id: string): Promise<TaskRecord | undefined> {
+    return this.store.entries.get(id)?.record;
+  }
+
+  override async cancel(id: string): Promise<boolean> {
+    const entry = this.#entry(id);
+    if (isFinished(entry.record.status)) return false;
+    this.store.write(entry, transitions.cancel(entry.record, this.now()));
+    if (isFinished(entry.record.status)) await announceFinished(this, entry.record);
+    return true;
+  }
+
+  override async waitForChange(_id: string, maxMs: number, signal?: AbortSignal): Promise<void> {
+    await this.store.waitForChange(maxMs, signal);
+  }
+
+  override async listRecords(options: ListOptions): Promise<RecordPage> {
+    const { limit = 50, cursor } = options;
+    const before = cursor === undefined ? Number.POSITIVE_INFINITY : Number(cursor);
+    const records: TaskRecord[] = [];
+    let last = 0;
+    for (const entry of [...this.store.entries.values()].reverse()) {
+      if (entry.sequence >= before || !this.#matches(entry.record, options)) continue;
+      if (records.length === limit) return { records, nextCursor: String(last) };
+      records.push(entry.record);
+      last = entry.sequence;
+    }
+    return { records, nextCursor: null };
+  }
+
+  override async counts(
+    options: { readonly queueName?: string | undefined } = {},
+  ): Promise<StatusCounts> {
+    const counts = Object.fromEntries(TASK_STATUSES.map((status) => [status, 0])) as Record<
+      keyof StatusCounts,
+      number
+    >;
+    for (const { record } of this.store.entries.values()) {
+      if (options.queueName === undefined || options.queueName === record.queueName) {
+        counts[record.status]++;
+      }
+    }
+    return counts;
+  }
+
+  override async queues(): Promise<readonly QueueInfo[]> {
+    const nowMs = this.now().getTime();
+    const queues = new Map<string, { -readonly [K in keyof QueueInfo]: QueueInfo[K] }>();
+    const queueOf = (name: string): { -readonly [K in keyof QueueInfo]: QueueInfo[K] } => {
+      const empty = {
+        name,
+        ready: 0,
+        scheduled: 0,
+        running: 0,
+        paused: false,
+        oldestReadyMs: null,
+      };
+      const queue = queues.get(name) ?? empty;
+      queues.set(name, queue);
+      return queue;
+    };
+    this.queueNames.forEach(queueOf);
+    for (const { record } of this.store.entries.values()) {
+      if (isFinished(record.status)) continue;
+      const queue = queueOf(record.queueName);
+      const waitedMs = nowMs - (record.runAfter ?? record.enqueuedAt).getTime();
+      if (record.status === "RUNNING") queue.running++;
+      else if (waitedMs < 0) queue.scheduled++;
+      else {
+        queue.ready++;
+        queue.oldestReadyMs = Math.max(queue.oldestReadyMs ?? 0, waitedMs);
+      }
+    }
+    return [...queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  override async workers(): Promise<readonly WorkerInfo[]> {
+    const now = this.now();
+    return [...this.store.sessions.values()].map((session) => ({
+      workerId: session.workerId,
+      queueNames: session.queueNames,
+      concurrency: session.concurrency,
+      startedAt: session.startedAt,
+      lastSeenAt: session.lastSeenAt,
+      alive: session.expiresAt > now,
+      running: this.store.countRunning(session.sessionId),
+    }));
+  }
+
+  override async retry(id: string): Promise<boolean> {
+    const entry = this.#entry(id);
+    if (entry.record.status !== "FAILED") return false;
+    this.store.write(entry, transitions.retry(entry.record));
+    return true;
+  }
+
+  override async delete(id: string): Promise<boolean> {
+    const entry = this.#entry(id);
+    if (entry.record.status === "RUNNING") return false;
+    this.store.remove(entry);
+    return true;
+  }
+
+  override async prune(options: PruneOptions = {}): Promise<number> {
+    const { minAgeMs = DEFAULT_MIN_AGE_MS, queueNames, dryRun = false, onProgress } = options;
+    const failedMinAgeMs = options.failedMinAgeMs ?? minAgeMs;
+    const nowMs = this.now().getTime();
+    const old = [...this.store.entries.values()].filter(({ record }) => {
+      if (record.finishedAt === null) return false;
+      if (queueNames !== undefined && !queueNames.includes(record.queueName)) return false;
+      const ageMs = nowMs - record.finishedAt.getTime();
+      return ageMs >= (record.status === "FAILED" ? failedMinAgeMs : minAgeMs);
+    });
+    if (dryRun) return old.length;
+    for (const entry of old) this.store.remove(entry);
+    onProgress?.(old.length, old.length);
+    return old.length;
+  }
+
+  #entry(id: string): Entry {
+    const entry = this.store.entries.get(id);
+    if (entry === undefined) throw new TaskResultDoesNotExist(id);
+    return entry;
+  }
+
+  #matches(record: TaskRecord, { status, state, queueName, taskName }: ListOptions): boolean {
+    return (
+      (status === undefined || record.status === status) &&
+      (queueName === undefined || record.queueName === queueName) &&
+      (taskName === undefined || record.taskName === taskName) &&
+      (state === undefined || taskState(record, this.now()) === state)
+    );
+  }
+}

@@ -1,0 +1,103 @@
+import type { BackendSupports, Worker, WorkerOptions } from "../backend.ts";
+import type { Enqueued, EnqueueRequest } from "../backend.ts";
+import { log } from "../log.ts";
+import type { TaskResult } from "../task-result.ts";
+import { QueueWorker } from "../worker/queue-worker.ts";
+import { runOne } from "../worker/run-one.ts";
+import { InMemoryBackend, type InMemoryBackendOptions } from "./in-memory-backend.ts";
+
+/** Options of `MemoryBackend`. */
+export interface MemoryBackendOptions extends InMemoryBackendOptions {
+  /**
+   * Start a worker in this process with the first enqueue; `true` for one that serves all queues. Without it, call `createWorker()`.
+   * @default false
+   */
+  readonly worker?: boolean | WorkerOptions | undefined;
+  /** How long a worker's lease lasts without a heartbeat, in milliseconds. @default 15000 */
+  readonly leaseMs?: number | undefined;
+  /** Largest JSON text of one payload, in bytes. @default 1 MiB */
+  readonly maxPayloadBytes?: number | undefined;
+}
+
+/**
+ * A complete queue in this process: background work without a store, and the reference for how a backend behaves. What it holds is gone when the
+ * process ends.
+ */
+export class MemoryBackend extends InMemoryBackend {
+  override readonly supports: BackendSupports;
+  readonly #leaseMs: number;
+  readonly #workers = new Set<Worker>();
+  #ownWorker: WorkerOptions | null;
+
+  constructor(options: MemoryBackendOptions = {}) {
+    super(options);
+    this.#leaseMs = options.leaseMs ?? 15_000;
+    const { worker = false } = options;
+    this.#ownWorker = worker === true ? { queueNames: ["*"] } : worker || null;
+    this.supports = Object.freeze<BackendSupports>({
+      defer: true,
+      asyncTask: true,
+      getResult: true,
+      priority: true,
+      batch: true,
+      cancel: true,
+      retry: true,
+      timeout: true,
+      unique: true,
+      concurrency: false,
+      schedule: false,
+      progress: true,
+      metadata: true,
+      logs: true,
+      list: true,
+      pause: false,
+      wait: true,
+      worker: true,
+      transaction: false,
+      maxPayloadBytes: options.maxPayloadBytes ?? 1_048_576,
+      timeResolutionMs: 1,
+      recoveryMs: this.#leaseMs + 2000,
+    });
+  }
+
+  override async enqueue(request: EnqueueRequest): Promise<Enqueued> {
+    const enqueued = await super.enqueue(request);
+    this.#startOwnWorker();
+    return enqueued;
+  }
+
+  override async enqueueMany(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
+    const enqueued = await super.enqueueMany(requests);
+    this.#startOwnWorker();
+    return enqueued;
+  }
+
+  override async createWorker(options: WorkerOptions = {}): Promise<Worker> {
+    const worker = new QueueWorker(this, this.store, { ...options, leaseMs: this.#leaseMs });
+    this.#workers.add(worker);
+    return worker;
+  }
+
+  override async runTask(id: string): Promise<TaskResult> {
+    return runOne(this, this.store, id, this.#leaseMs);
+  }
+
+  /** Stops the workers it made. */
+  override async close(): Promise<void> {
+    this.#ownWorker = null;
+    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+  }
+
+  #startOwnWorker(): void {
+    if (this.#ownWorker === null) return;
+    const worker = new QueueWorker(this, this.store, {
+      ...this.#ownWorker,
+      leaseMs: this.#leaseMs,
+    });
+    this.#ownWorker = null;
+    this.#workers.add(worker);
+    worker.run().catch((error: unknown) => {
+      log("error", "The worker of a MemoryBackend failed.", { error });
+    });
+  }
+}

@@ -1,0 +1,57 @@
+import type { CheckMessage } from "./backend.ts";
+import { taskBackends } from "./configuration.ts";
+import { findProblem } from "./enqueue.ts";
+import { registeredTasks } from "./registry.ts";
+import { redact } from "./task-error.ts";
+
+/**
+ * Asks every configured backend for its findings, and holds every registered task against its backend. Never rejects: a backend that cannot be
+ * created or checked is a finding. An empty array is good news.
+ */
+export async function checkTasks(): Promise<readonly CheckMessage[]> {
+  const backends = await Promise.all(taskBackends.aliases().map(checkBackend));
+  return [...backends.flat(), ...checkRegisteredTasks()];
+}
+
+async function checkBackend(alias: string): Promise<readonly CheckMessage[]> {
+  try {
+    return await taskBackends.get(alias).check();
+  } catch (error) {
+    return [
+      {
+        level: "error",
+        id: "tasks.E001",
+        text: `Backend '${alias}' could not be checked: ${messageOf(error)}`,
+        hint: "Is its store running and its address right?",
+      },
+    ];
+  }
+}
+
+function checkRegisteredTasks(): CheckMessage[] {
+  const messages: CheckMessage[] = [];
+  for (const task of registeredTasks().values()) {
+    try {
+      const problem = findProblem(task, task.getBackend());
+      if (problem === undefined) continue;
+      messages.push({
+        level: "error",
+        id: "tasks.E002",
+        text: `Task '${task.name}' cannot be enqueued on backend '${task.backend}': ${problem}`,
+        hint: "Change the task's options, or give it a backend that can.",
+      });
+    } catch (error) {
+      messages.push({
+        level: "error",
+        id: "tasks.E003",
+        text: `Task '${task.name}' names backend '${task.backend}': ${messageOf(error)}`,
+        hint: "Add the alias to the backends in configureTasks().",
+      });
+    }
+  }
+  return messages;
+}
+
+function messageOf(error: unknown): string {
+  return redact(error instanceof Error ? error.message : String(error));
+}

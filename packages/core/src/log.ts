@@ -1,0 +1,47 @@
+import { Signal } from "./signal.ts";
+
+/** Severity of a log record. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** One line the framework has to say. */
+export interface LogRecord {
+  readonly level: LogLevel;
+  /** One line, except where a traceback follows. */
+  readonly message: string;
+  /** The result it is about. */
+  readonly taskId?: string | undefined;
+  /** What went wrong, where something did. */
+  readonly error?: unknown;
+}
+
+/**
+ * Everything the framework logs.
+ *
+ * Connect your logger: `taskLog.connect((record) => pino[record.level](record.message))`. As long as nothing is connected, warnings and errors go to
+ * stderr, and the rest nowhere.
+ */
+export const taskLog: Signal<LogRecord> = new Signal<LogRecord>(printError);
+
+/** Logs a record; costs nothing when nobody would see it. */
+export function log(
+  level: LogLevel,
+  message: string,
+  details?: Pick<LogRecord, "taskId" | "error">,
+): void {
+  if (taskLog.hasReceivers) void taskLog.send({ level, message, ...details });
+  else if (level === "warn" || level === "error") print(level, message, details?.error);
+}
+
+/** Tells whether a record of this level would be seen by anyone, before its text is built. */
+export function isLogged(level: LogLevel): boolean {
+  return taskLog.hasReceivers || level === "warn" || level === "error";
+}
+
+function print(level: "warn" | "error", message: string, error: unknown): void {
+  if (error === undefined) console[level](message);
+  else console[level](message, error);
+}
+
+function printError(error: unknown): void {
+  console.error("A receiver of taskLog failed:", error);
+}

@@ -1,0 +1,104 @@
+import { InvalidTask } from "./errors.ts";
+
+/** A delay from the moment of the enqueue; parts add up. */
+export interface RelativeTime {
+  readonly days?: number | undefined;
+  readonly hours?: number | undefined;
+  readonly minutes?: number | undefined;
+  readonly seconds?: number | undefined;
+  readonly milliseconds?: number | undefined;
+}
+
+/** A moment that is not a `Date`: `Temporal.Instant` and `Temporal.ZonedDateTime` are of this shape. */
+export interface Moment {
+  readonly epochMilliseconds: number;
+}
+
+/** When a task may run at the earliest: a moment, or a delay counted from the enqueue. */
+export type RunAfter = Date | RelativeTime;
+
+const MS_PER_UNIT = {
+  days: 86_400_000,
+  hours: 3_600_000,
+  minutes: 60_000,
+  seconds: 1000,
+  milliseconds: 1,
+} as const;
+
+/** The last moment stores can keep: the end of the year 9999. */
+const LATEST = Date.UTC(10_000, 0, 1) - 1;
+const LONGEST_DELAY_MS = 1000 * 366 * MS_PER_UNIT.days;
+
+/**
+ * Checks a `runAfter` and copies it, so that a later change of the caller's object has no effect.
+ *
+ * @throws InvalidTask for an invalid date, a date outside the years 1970–9999, an unknown unit, a negative or non-finite part, or a delay over 1000 years.
+ */
+export function checkedRunAfter(value: unknown): RunAfter | null {
+  if (value === null) return null;
+  if (value instanceof Date) return checkedDate(value);
+  if (isMoment(value)) return checkedDate(new Date(value.epochMilliseconds));
+  if (typeof value === "object" && value !== undefined) return checkedRelative(value);
+  throw new InvalidTask(
+    `runAfter must be a Date or an object such as { minutes: 10 }, not ${describe(value)}.`,
+  );
+}
+
+/** The length of a relative time in milliseconds. */
+export function toMilliseconds(relative: RelativeTime): number {
+  let total = 0;
+  for (const [unit, factor] of Object.entries(MS_PER_UNIT)) {
+    total += (relative[unit as keyof RelativeTime] ?? 0) * factor;
+  }
+  return Math.round(total);
+}
+
+function isMoment(value: unknown): value is Moment {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "epochMilliseconds" in value &&
+    typeof value.epochMilliseconds === "number"
+  );
+}
+
+function checkedDate(value: Date): Date {
+  const time = value.getTime();
+  if (Number.isNaN(time)) throw new InvalidTask("runAfter must be a valid Date, not Invalid Date.");
+  if (time < 0 || time > LATEST) {
+    throw new InvalidTask(
+      `runAfter must lie in the years 1970 to 9999, not ${value.toISOString()}.`,
+    );
+  }
+  return new Date(time);
+}
+
+function checkedRelative(value: object): RelativeTime {
+  for (const [unit, amount] of Object.entries(value) as [string, unknown][]) {
+    if (!Object.hasOwn(MS_PER_UNIT, unit)) {
+      throw new InvalidTask(
+        `runAfter does not know the unit ${JSON.stringify(unit)}. Use ${Object.keys(MS_PER_UNIT).join(", ")}, or a Date.`,
+      );
+    }
+    if (amount === undefined) continue;
+    if (typeof amount !== "number" || !Number.isFinite(amount) || amount < 0) {
+      throw new InvalidTask(`runAfter.${unit} must be a number from 0, not ${describe(amount)}.`);
+    }
+  }
+  const relative: RelativeTime = Object.freeze({ ...value });
+  if (Object.getPrototypeOf(value) !== Object.prototype || Object.keys(value).length === 0) {
+    throw new InvalidTask(
+      `runAfter must be a Date or an object such as { minutes: 10 }, not ${describe(value)}.`,
+    );
+  }
+  if (toMilliseconds(relative) > LONGEST_DELAY_MS) {
+    throw new InvalidTask("runAfter must not be more than 1000 years away.");
+  }
+  return relative;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 100));
+  if (typeof value === "object" && value !== null) return value.constructor?.name ?? "object";
+  return String(value);
+}

@@ -1,0 +1,82 @@
+import { channel } from "node:diagnostics_channel";
+
+import type { Backend } from "./backend.ts";
+import { isLogged, log } from "./log.ts";
+import { Signal } from "./signal.ts";
+import type { TaskRecord } from "./task-record.ts";
+import { TaskResult } from "./task-result.ts";
+
+/** What the three task signals carry. */
+export interface TaskEvent {
+  /** The backend the result belongs to. */
+  readonly sender: Backend;
+  /** A snapshot at the moment of the event. */
+  readonly taskResult: TaskResult;
+}
+
+/** A task was stored. Also on the diagnostics channel `tasks:enqueued`. Not sent for a duplicate of a unique task. */
+export const taskEnqueued: Signal<TaskEvent> = taskSignal("taskEnqueued");
+/** An attempt begins; the status is RUNNING. Also on `tasks:started`. */
+export const taskStarted: Signal<TaskEvent> = taskSignal("taskStarted");
+/** A result became SUCCESSFUL or FAILED, and that is durable. Also on `tasks:finished`. */
+export const taskFinished: Signal<TaskEvent> = taskSignal("taskFinished");
+
+const channels = {
+  enqueued: channel("tasks:enqueued"),
+  started: channel("tasks:started"),
+  finished: channel("tasks:finished"),
+};
+
+/** Announces that a record was stored. */
+export async function announceEnqueued(backend: Backend, record: TaskRecord): Promise<void> {
+  if (isLogged("debug")) {
+    log("debug", `${describe(record)} enqueued backend=${backend.alias}`, { taskId: record.id });
+  }
+  await announce(backend, record, taskEnqueued, channels.enqueued);
+}
+
+/** Tells whether anyone would notice an announcement, so that a worker need not build the record. */
+export function isAnnounced(event: "started" | "finished"): boolean {
+  const signal = event === "started" ? taskStarted : taskFinished;
+  return isLogged("info") || signal.hasReceivers || channels[event].hasSubscribers;
+}
+
+/** Announces that an attempt begins. */
+export async function announceStarted(backend: Backend, record: TaskRecord): Promise<void> {
+  log("info", `${describe(record)} state=RUNNING`, { taskId: record.id });
+  await announce(backend, record, taskStarted, channels.started);
+}
+
+/** Announces that a result is final. */
+export async function announceFinished(backend: Backend, record: TaskRecord): Promise<void> {
+  const message = `${describe(record)} state=${record.status}`;
+  if (record.status === "FAILED") {
+    const traceback = record.errors.at(-1)?.traceback ?? "";
+    log("error", `${message}\n${traceback}`, { taskId: record.id });
+  } else {
+    log("info", message, { taskId: record.id });
+  }
+  await announce(backend, record, taskFinished, channels.finished);
+}
+
+async function announce(
+  sender: Backend,
+  record: TaskRecord,
+  signal: Signal<TaskEvent>,
+  diagnostics: ReturnType<typeof channel>,
+): Promise<void> {
+  if (!signal.hasReceivers && !diagnostics.hasSubscribers) return;
+  const event: TaskEvent = { sender, taskResult: new TaskResult(sender, record) };
+  if (diagnostics.hasSubscribers) diagnostics.publish(event);
+  await signal.send(event);
+}
+
+function describe(record: Pick<TaskRecord, "id" | "taskName">): string {
+  return `Task id=${record.id} path=${record.taskName}`;
+}
+
+function taskSignal(name: string): Signal<TaskEvent> {
+  return new Signal<TaskEvent>((error) => {
+    log("error", `A receiver of ${name} failed.`, { error });
+  });
+}

@@ -1,0 +1,105 @@
+import type { TaskError } from "./task-record.ts";
+
+/** Longest stored message, in characters. */
+export const MAX_MESSAGE_LENGTH = 10_000;
+/** Longest stored traceback, in characters. */
+export const MAX_TRACEBACK_LENGTH = 64_000;
+
+/**
+ * Turns whatever a task threw into a record that every store can keep.
+ *
+ * Never throws, whatever the value does when it is read. Credentials in addresses and authorization headers are blanked, U+0000 and lone surrogates
+ * replaced, long texts cut.
+ */
+export function toTaskError(
+  thrown: unknown,
+  attempt: Pick<TaskError, "attempt" | "workerId" | "occurredAt">,
+): TaskError {
+  return {
+    exceptionClass: boundedText(classOf(thrown), 200),
+    message: boundedText(messageOf(thrown), MAX_MESSAGE_LENGTH),
+    traceback: boundedText(tracebackOf(thrown), MAX_TRACEBACK_LENGTH),
+    ...attempt,
+  };
+}
+
+function classOf(thrown: unknown): string {
+  return (
+    attemptText(() => {
+      if (thrown instanceof Error) {
+        // A class with a name of its own says more than the inherited "Error".
+        const { name } = thrown;
+        return name === "Error" ? thrown.constructor.name || name : name;
+      }
+      if (typeof thrown === "object" && thrown !== null)
+        return thrown.constructor?.name || "Object";
+      return thrown === null ? "null" : typeof thrown;
+    }) ?? "Error"
+  );
+}
+
+function messageOf(thrown: unknown): string {
+  return (
+    attemptText(() => {
+      if (thrown instanceof Error) return String(thrown.message);
+      if (typeof thrown === "object" && thrown !== null) return JSON.stringify(thrown);
+      return String(thrown);
+    }) ?? "The thrown value could not be read."
+  );
+}
+
+/** Causes first, the thrown error last, so that a traceback ends with what was thrown. */
+function tracebackOf(thrown: unknown): string {
+  const stacks: string[] = [];
+  const seen = new Set<unknown>();
+  let current: unknown = thrown;
+  while (current !== undefined && current !== null && !seen.has(current) && seen.size < 10) {
+    const error = current;
+    seen.add(error);
+    stacks.unshift(stackOf(error));
+    try {
+      current = error instanceof Error ? error.cause : undefined;
+    } catch {
+      break;
+    }
+  }
+  return stacks.join("\n\nThe above was the cause of:\n\n");
+}
+
+function stackOf(error: unknown): string {
+  const title = `${classOf(error)}: ${messageOf(error)}`;
+  const stack = attemptText(() => (error instanceof Error ? error.stack : undefined));
+  if (stack === undefined) return title;
+  // V8's stack opens with the title, which may span lines; frames begin at the first "    at ".
+  const frames = stack.search(/^ {4}at /m);
+  // Like upstream's, the traceback ends with class and message.
+  return frames === -1 ? title : `${stack.slice(frames).trimEnd()}\n${title}`;
+}
+
+function attemptText(read: () => unknown): string | undefined {
+  try {
+    const text = read();
+    return typeof text === "string" ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Makes a text storable: bounded, without credentials, U+0000 and lone surrogates. */
+export function boundedText(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return storable(redact(text));
+  const note = ` … (cut, ${text.length} characters)`;
+  // Redacting before cutting keeps a credential on the edge from surviving in half.
+  return storable(redact(text.slice(0, maxLength * 2)).slice(0, maxLength - note.length)) + note;
+}
+
+function storable(text: string): string {
+  return text.replaceAll("\0", "\uFFFD").toWellFormed();
+}
+
+/** Blanks what looks like a credential: user and password of an address, bearer and basic authorization. */
+export function redact(text: string): string {
+  return text
+    .replace(/([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@]{1,300}@/gi, "$1***@")
+    .replace(/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, "$1 ***");
+}

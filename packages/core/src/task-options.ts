@@ -1,0 +1,276 @@
+import { assertBackoff, type Backoff } from "./backoff.ts";
+import { InvalidTask } from "./errors.ts";
+import { normalizeJson, type JsonObject } from "./json.ts";
+import { checkedRunAfter, type Moment, type RunAfter } from "./run-after.ts";
+import type { StandardSchema } from "./standard-schema.ts";
+
+/** Alias of the backend that is used when none is named. */
+export const DEFAULT_TASK_BACKEND_ALIAS = "default";
+/** Queue that is used when none is named. */
+export const DEFAULT_TASK_QUEUE_NAME = "default";
+/** The priority of tasks that name none. */
+export const DEFAULT_TASK_PRIORITY = 0;
+/** Runs last. */
+export const TASK_MIN_PRIORITY: number = -100;
+/** Runs first. */
+export const TASK_MAX_PRIORITY = 100;
+
+/** Only one result with the same key exists at a time. */
+export interface UniqueOptions<Args extends readonly unknown[] = readonly unknown[]> {
+  /** Two enqueues with the same key are duplicates. @default the arguments as JSON */
+  readonly key?: ((...args: Args) => string) | undefined;
+  /** How long the key is taken: until the first attempt starts, until the result is finished, or for a time after the enqueue. */
+  readonly scope: "until-started" | "until-finished" | { readonly windowMs: number };
+  /** Give back the existing result with `deduplicated: true`, or reject with `DuplicateTask`. @default "return-existing" */
+  readonly onConflict?: "return-existing" | "reject" | undefined;
+}
+
+/** At most `limit` attempts with the same key run at once, across all workers. */
+export interface ConcurrencyOptions<Args extends readonly unknown[] = readonly unknown[]> {
+  /** @default one key for the whole task */
+  readonly key?: ((...args: Args) => string) | undefined;
+  /** At least 1. With 1, tasks of a key run in enqueue order. */
+  readonly limit: number;
+}
+
+/** Options of `task()`. */
+export interface TaskOptions<Args extends readonly unknown[] = readonly unknown[]> {
+  /** Stable identity, stored by backends; unique per process: `[A-Za-z_][A-Za-z0-9_.:-]{0,127}`. @default the function's name */
+  readonly name?: string | undefined;
+  /** `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`. @default "default" */
+  readonly queueName?: string | undefined;
+  /** Whole number −100…100, larger runs sooner. @default 0 */
+  readonly priority?: number | undefined;
+  /** Alias in the configuration. @default "default" */
+  readonly backend?: string | undefined;
+  /** The function receives a `TaskContext` first. @default false */
+  readonly takesContext?: boolean | undefined;
+  /** A Standard Schema (zod, valibot, arktype …) of the task's one argument. */
+  readonly input?: StandardSchema | undefined;
+  /** How often a task that throws is tried, 1…1,000,000. @default 1 */
+  readonly maxAttempts?: number | undefined;
+  /** How long to wait before the next attempt. @default exponential from one second, with jitter */
+  readonly backoff?: Backoff | undefined;
+  /** How often an attempt whose worker vanished is given to another worker; 0 is at most once. @default 3 */
+  readonly maxLost?: number | undefined;
+  /** Longest attempt, in milliseconds, from 1. @default none */
+  readonly timeoutMs?: number | undefined;
+  /** @default none */
+  readonly unique?: UniqueOptions<Args> | undefined;
+  /** @default none */
+  readonly concurrency?: ConcurrencyOptions<Args> | undefined;
+  /** JSON object carried with the task. @default {} */
+  readonly metadata?: object | undefined;
+}
+
+/** What `using()` can change. A missing option stays as it is. */
+export interface UsingOptions {
+  /** Whole number −100…100, larger runs sooner. */
+  readonly priority?: number | undefined;
+  readonly queueName?: string | undefined;
+  /** A moment, a delay from the enqueue, or `null` to run as soon as possible. */
+  readonly runAfter?: RunAfter | Moment | null | undefined;
+  /** Alias in the configuration. */
+  readonly backend?: string | undefined;
+  /** Replaces the metadata; `{}` clears it. */
+  readonly metadata?: object | undefined;
+  /** Enqueue inside this transaction of the caller; `null` for none. */
+  readonly transaction?: unknown;
+}
+
+/** Options after defaults and checks. */
+export interface TaskSettings {
+  readonly name: string;
+  readonly queueName: string;
+  readonly priority: number;
+  readonly backend: string;
+  readonly runAfter: RunAfter | null;
+  readonly takesContext: boolean;
+  readonly input: StandardSchema | null;
+  readonly maxAttempts: number;
+  readonly backoff: Backoff;
+  readonly maxLost: number;
+  readonly timeoutMs: number | null;
+  readonly unique: UniqueOptions<never> | null;
+  readonly concurrency: ConcurrencyOptions<never> | null;
+  readonly metadata: JsonObject;
+  readonly transaction: unknown;
+}
+
+const KNOWN_OPTIONS = new Set([
+  "name",
+  "queueName",
+  "priority",
+  "backend",
+  "takesContext",
+  "input",
+  "maxAttempts",
+  "backoff",
+  "maxLost",
+  "timeoutMs",
+  "unique",
+  "concurrency",
+  "metadata",
+]);
+const KNOWN_CHANGES = new Set([
+  "priority",
+  "queueName",
+  "runAfter",
+  "backend",
+  "metadata",
+  "transaction",
+]);
+
+/**
+ * Applies defaults and checks everything that needs no backend.
+ *
+ * @throws InvalidTask for a bad value; TypeError for an unknown option, `runAfter` included.
+ */
+export function resolveTaskOptions(
+  options: TaskOptions<never>,
+  functionName: string,
+): TaskSettings {
+  for (const option of Object.keys(options)) {
+    if (option === "runAfter") {
+      throw new TypeError(
+        "runAfter cannot be defined statically on a task. Use .using({ runAfter }) when you enqueue it.",
+      );
+    }
+    if (!KNOWN_OPTIONS.has(option)) throw unknownOption("task()", option, KNOWN_OPTIONS);
+  }
+  const settings: TaskSettings = {
+    name: options.name ?? functionName,
+    queueName: options.queueName ?? DEFAULT_TASK_QUEUE_NAME,
+    priority: options.priority ?? DEFAULT_TASK_PRIORITY,
+    backend: options.backend ?? DEFAULT_TASK_BACKEND_ALIAS,
+    runAfter: null,
+    takesContext: options.takesContext ?? false,
+    input: options.input ?? null,
+    maxAttempts: options.maxAttempts ?? 1,
+    backoff: options.backoff ?? {},
+    maxLost: options.maxLost ?? 3,
+    timeoutMs: options.timeoutMs ?? null,
+    unique: options.unique ?? null,
+    concurrency: options.concurrency ?? null,
+    metadata: checkedMetadata(options.metadata ?? {}),
+    transaction: null,
+  };
+  assertTaskName(settings.name);
+  assertQueueName(settings.queueName);
+  assertPriority(settings.priority);
+  assertText("backend", settings.backend);
+  assertWhole("maxAttempts", settings.maxAttempts, 1, 1_000_000);
+  assertWhole("maxLost", settings.maxLost, 0, 1_000_000);
+  if (settings.timeoutMs !== null) assertWhole("timeoutMs", settings.timeoutMs, 1, 2 ** 31 - 1);
+  assertBackoff(settings.backoff);
+  if (settings.unique !== null) assertUnique(settings.unique);
+  if (settings.concurrency !== null) {
+    assertWhole("concurrency.limit", settings.concurrency.limit, 1, 1_000_000);
+  }
+  return settings;
+}
+
+/**
+ * Settings with the changes of `using()`.
+ *
+ * @throws InvalidTask for a bad value; TypeError for an unknown option.
+ */
+export function changeTaskSettings(settings: TaskSettings, changes: UsingOptions): TaskSettings {
+  for (const option of Object.keys(changes)) {
+    if (!KNOWN_CHANGES.has(option)) throw unknownOption("using()", option, KNOWN_CHANGES);
+  }
+  const { priority, queueName, runAfter, backend, metadata, transaction } = changes;
+  if (priority !== undefined) assertPriority(priority);
+  if (queueName !== undefined) assertQueueName(queueName);
+  if (backend !== undefined) assertText("backend", backend);
+  return {
+    ...settings,
+    priority: priority ?? settings.priority,
+    queueName: queueName ?? settings.queueName,
+    backend: backend ?? settings.backend,
+    runAfter: runAfter === undefined ? settings.runAfter : checkedRunAfter(runAfter),
+    metadata: metadata === undefined ? settings.metadata : checkedMetadata(metadata),
+    transaction: transaction === undefined ? settings.transaction : transaction,
+  };
+}
+
+/** @throws InvalidTask unless the name fits `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`. */
+export function assertQueueName(queueName: unknown): asserts queueName is string {
+  if (typeof queueName === "string" && /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/.test(queueName)) return;
+  throw new InvalidTask(
+    `Queue name ${show(queueName)} is not valid. Use 1 to 64 letters, digits, "_", "." and "-", not beginning with "." or "-".`,
+  );
+}
+
+/** @throws InvalidTask unless it is a whole number from −100 to 100. */
+export function assertPriority(priority: unknown): asserts priority is number {
+  if (
+    Number.isInteger(priority) &&
+    (priority as number) >= TASK_MIN_PRIORITY &&
+    (priority as number) <= TASK_MAX_PRIORITY
+  ) {
+    return;
+  }
+  throw new InvalidTask("priority must be a whole number between -100 and 100.");
+}
+
+/** @throws InvalidTask with a message of its own for a non-object and for values that are not JSON. */
+export function checkedMetadata(metadata: unknown): JsonObject {
+  if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) {
+    throw new InvalidTask(`metadata must be an object, not ${show(metadata)}.`);
+  }
+  try {
+    return Object.freeze(normalizeJson(metadata, "metadata") as JsonObject);
+  } catch (cause) {
+    throw new InvalidTask(`metadata must be JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function assertTaskName(name: string): void {
+  if (name === "") {
+    throw new InvalidTask('A task needs a name: use a named function, or task({ name: "…" }, fn).');
+  }
+  if (/^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$/.test(name)) return;
+  throw new InvalidTask(
+    `Task name ${show(name)} is not valid. Use 1 to 128 letters, digits, "_", ".", ":" and "-", beginning with a letter or "_".`,
+  );
+}
+
+function assertUnique(unique: UniqueOptions<never>): void {
+  const { scope, onConflict = "return-existing" } = unique;
+  if (!["return-existing", "reject"].includes(onConflict)) {
+    throw new InvalidTask(
+      `unique.onConflict must be "return-existing" or "reject", not ${show(onConflict)}.`,
+    );
+  }
+  if (typeof scope === "object" && scope !== null) {
+    assertWhole("unique.scope.windowMs", scope.windowMs, 1, Number.MAX_SAFE_INTEGER);
+  } else if (!["until-started", "until-finished"].includes(scope)) {
+    throw new InvalidTask(
+      `unique.scope must be "until-started", "until-finished" or { windowMs }, not ${show(scope)}.`,
+    );
+  }
+}
+
+function assertText(option: string, value: unknown): void {
+  if (typeof value === "string" && value !== "") return;
+  throw new InvalidTask(`${option} must be a non-empty string, not ${show(value)}.`);
+}
+
+function assertWhole(option: string, value: unknown, min: number, max: number): void {
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return;
+  throw new InvalidTask(
+    `${option} must be a whole number between ${min} and ${max}, not ${show(value)}.`,
+  );
+}
+
+function unknownOption(where: string, option: string, known: ReadonlySet<string>): TypeError {
+  return new TypeError(
+    `${where} does not know the option ${show(option)}. It takes: ${[...known].join(", ")}.`,
+  );
+}
+
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 200));
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}

@@ -1,0 +1,205 @@
+import type { Backend } from "./backend.ts";
+import { callTask } from "./call-task.ts";
+import { configuredBackend } from "./configuration.ts";
+import { enqueueMany, enqueueOne } from "./enqueue.ts";
+import { InvalidTask, TaskResultMismatch } from "./errors.ts";
+import type { JsonCheckedArgs, JsonChecked, JsonReturn, NotJson } from "./json-types.ts";
+import type { JsonObject } from "./json.ts";
+import { registerTask } from "./registry.ts";
+import type { RunAfter } from "./run-after.ts";
+import type { SchemaInput, SchemaOutput, StandardSchema } from "./standard-schema.ts";
+import type { TaskContext } from "./task-context.ts";
+import {
+  changeTaskSettings,
+  resolveTaskOptions,
+  type TaskOptions,
+  type TaskSettings,
+  type UsingOptions,
+} from "./task-options.ts";
+import type { TaskResult } from "./task-result.ts";
+
+/** A task's function as it was given: of any signature. */
+// oxlint-disable-next-line typescript/no-explicit-any -- functions of any signature are stored; the types live at `task()`
+export type AnyFunction = (...args: any[]) => unknown;
+
+/**
+ * A background task: a function with a stable name and the settings it is enqueued with. Frozen; make one with `task()`.
+ *
+ * @typeParam Args what `enqueue` takes. @typeParam Return what the result's `returnValue` is.
+ */
+export class Task<Args extends readonly unknown[] = readonly unknown[], Return = unknown> {
+  /** The function, as given. */
+  readonly fn: AnyFunction;
+  /** All settings, after defaults. */
+  readonly settings: TaskSettings;
+
+  /** For `task()` and `using()`. */
+  constructor(fn: AnyFunction, settings: TaskSettings) {
+    this.fn = fn;
+    this.settings = Object.freeze(settings);
+    Object.freeze(this);
+  }
+
+  /** Stable identity, stored by backends. */
+  get name(): string {
+    return this.settings.name;
+  }
+  /** The queue it is enqueued on. */
+  get queueName(): string {
+    return this.settings.queueName;
+  }
+  /** −100…100, larger runs sooner. */
+  get priority(): number {
+    return this.settings.priority;
+  }
+  /** Alias of the backend it is enqueued on. */
+  get backend(): string {
+    return this.settings.backend;
+  }
+  /** Not before this moment, or this long after the enqueue; `null` when not deferred. */
+  get runAfter(): RunAfter | null {
+    return this.settings.runAfter;
+  }
+  /** The function receives a `TaskContext` first. */
+  get takesContext(): boolean {
+    return this.settings.takesContext;
+  }
+  /** Carried with every result. */
+  get metadata(): JsonObject {
+    return this.settings.metadata;
+  }
+
+  /** The backend its alias stands for in this scope. @throws InvalidTaskBackend */
+  getBackend(): Backend {
+    return configuredBackend(this.backend);
+  }
+
+  /**
+   * A frozen copy with other settings; this task stays as it is.
+   *
+   * @throws InvalidTask for a bad value; TypeError for an unknown option.
+   */
+  using(options: UsingOptions): Task<Args, Return> {
+    return new Task(this.fn, changeTaskSettings(this.settings, options));
+  }
+
+  /**
+   * Stores the call, to be run by a worker. Resolves when it is durable.
+   *
+   * @throws InvalidTask, InvalidTaskBackend, PayloadTooLarge, DuplicateTask; TypeError for arguments that JSON cannot bring back.
+   */
+  async enqueue(...args: Args): Promise<TaskResult<Return>> {
+    return (await enqueueOne(this, args)) as TaskResult<Return>;
+  }
+
+  /** The same as `enqueue`. */
+  async delay(...args: Args): Promise<TaskResult<Return>> {
+    return this.enqueue(...args);
+  }
+
+  /**
+   * Enqueues many calls: checked together before any is stored, in one round trip where the backend has batches. The results are in order.
+   *
+   * @throws as `enqueue`.
+   */
+  async enqueueMany(calls: Iterable<Args>): Promise<TaskResult<Return>[]> {
+    return (await enqueueMany(this, calls)) as TaskResult<Return>[];
+  }
+
+  /** Runs the function here and now, without any backend, and gives back what it returns. A task that takes a context gets one of its own. */
+  async call(...args: Args): Promise<Awaited<Return>> {
+    return (await callTask(this, args)) as Awaited<Return>;
+  }
+
+  /**
+   * A result of this task.
+   *
+   * @throws TaskResultMismatch when it is another task's; TaskResultDoesNotExist; NotSupported.
+   */
+  async getResult(id: string): Promise<TaskResult<Return>> {
+    const result = await this.getBackend().getResult(id);
+    if (result.taskName !== this.name) throw new TaskResultMismatch(result.taskName);
+    return result as TaskResult<Return>;
+  }
+}
+
+/** Adds a compile error to a function whose arguments or return value do not survive JSON. */
+export type SurvivesJson<Args extends readonly unknown[], Return> =
+  Args extends JsonCheckedArgs<Args>
+    ? Return extends JsonChecked<Return>
+      ? unknown
+      : { "return value": JsonChecked<Return> }
+    : { arguments: JsonCheckedArgs<Args> };
+
+/** The argument that `enqueue` takes when a schema is given: its input type, which must survive JSON. */
+export type SchemaArgs<Schema extends StandardSchema> =
+  SchemaInput<Schema> extends JsonChecked<SchemaInput<Schema>>
+    ? [input: SchemaInput<Schema>]
+    : [input: NotJson<"the schema's input type">];
+
+/** Options of a task with a schema. */
+export type SchemaTaskOptions<Schema extends StandardSchema> = Omit<
+  TaskOptions<SchemaArgs<Schema>>,
+  "input" | "takesContext"
+> & { readonly input: Schema };
+
+/** Options of a task without a schema. */
+export type PlainTaskOptions<Args extends readonly unknown[]> = Omit<
+  TaskOptions<Args>,
+  "input" | "takesContext"
+> & { readonly input?: undefined };
+
+/**
+ * Defines a background task.
+ *
+ * ```ts
+ * export const greet = task({ name: "greet" }, async (name: string) => `Hello, ${name}!`);
+ * const result = await greet.enqueue("World");
+ * ```
+ *
+ * Arguments and return value must survive JSON; the compiler checks what it can see, `enqueue` the rest.
+ *
+ * @throws InvalidTask for a missing or taken name and for bad options; TypeError for unknown options.
+ */
+export function task<Args extends unknown[], Return>(
+  fn: ((...args: Args) => Return) & SurvivesJson<Args, Awaited<Return>>,
+): Task<Args, JsonReturn<Awaited<Return>>>;
+export function task<Schema extends StandardSchema, Return>(
+  options: SchemaTaskOptions<Schema> & { readonly takesContext: true },
+  fn: ((context: TaskContext, input: SchemaOutput<Schema>) => Return) &
+    SurvivesJson<[], Awaited<Return>>,
+): Task<SchemaArgs<Schema>, JsonReturn<Awaited<Return>>>;
+export function task<Schema extends StandardSchema, Return>(
+  options: SchemaTaskOptions<Schema> & { readonly takesContext?: false | undefined },
+  fn: ((input: SchemaOutput<Schema>) => Return) & SurvivesJson<[], Awaited<Return>>,
+): Task<SchemaArgs<Schema>, JsonReturn<Awaited<Return>>>;
+export function task<Args extends unknown[], Return>(
+  options: PlainTaskOptions<Args> & { readonly takesContext: true },
+  fn: ((context: TaskContext, ...args: Args) => Return) & SurvivesJson<Args, Awaited<Return>>,
+): Task<Args, JsonReturn<Awaited<Return>>>;
+export function task<Args extends unknown[], Return>(
+  options: PlainTaskOptions<Args> & { readonly takesContext?: false | undefined },
+  fn: ((...args: Args) => Return) & SurvivesJson<Args, Awaited<Return>>,
+): Task<Args, JsonReturn<Awaited<Return>>>;
+export function task(
+  optionsOrFunction: TaskOptions<never> | AnyFunction,
+  maybeFunction?: AnyFunction,
+): Task<never, unknown> {
+  const isBare = typeof optionsOrFunction === "function";
+  const fn = isBare ? optionsOrFunction : maybeFunction;
+  const options = isBare ? {} : optionsOrFunction;
+  if (typeof fn !== "function") {
+    throw new InvalidTask('A task needs a function: task(fn) or task({ name: "…" }, fn).');
+  }
+  const defined = new Task<never, unknown>(fn, resolveTaskOptions(options, fn.name));
+  if (defined.takesContext && hasNoParameters(fn)) {
+    throw new InvalidTask("Task takes context but does not have a first argument of 'context'.");
+  }
+  registerTask(defined);
+  return defined;
+}
+
+/** Best effort: a function of `(...rest)` or `(context = …)` has length 0 too, so the text decides. */
+function hasNoParameters(fn: AnyFunction): boolean {
+  return fn.length === 0 && /^(async\s+)?(function\s*\*?\s*)?[\w$]*\s*\(\s*\)/.test(String(fn));
+}

@@ -1,0 +1,55 @@
+import type { Backend } from "../backend.ts";
+import { DummyBackend } from "../backends/dummy-backend.ts";
+import { taskBackends } from "../configuration.ts";
+import { NotSupported, TasksError } from "../errors.ts";
+import { taskStarted } from "../signals.ts";
+import { DEFAULT_TASK_BACKEND_ALIAS } from "../task-options.ts";
+
+/** Options of `drain()`. */
+export interface DrainOptions {
+  /** Whose tasks to run: an alias or a backend. @default "default" */
+  readonly backend?: string | Backend | undefined;
+  /** Most attempts; more is an error, so that tasks which enqueue each other end. @default 1000 */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * Runs everything that is ready now, and everything those tasks enqueue, one at a time. Tasks due later stay.
+ *
+ * @returns how many attempts were made.
+ * @throws TasksError when the limit is reached and there is more; NotSupported when the backend neither has a worker nor is a `DummyBackend`.
+ */
+export async function drain(options: DrainOptions = {}): Promise<number> {
+  const { backend: chosen = DEFAULT_TASK_BACKEND_ALIAS, limit = 1000 } = options;
+  const backend = typeof chosen === "string" ? taskBackends.get(chosen) : chosen;
+  let attempts = 0;
+  const disconnect = taskStarted.connect(({ sender }) => {
+    if (sender === backend) attempts++;
+  });
+  try {
+    await runReady(backend, limit);
+  } finally {
+    disconnect();
+  }
+  if (attempts < limit) return attempts;
+  const { ready } = await readyCount(backend);
+  if (ready === 0) return attempts;
+  throw new TasksError(
+    "TASKS_DRAIN_LIMIT",
+    `drain() made ${limit} attempts and ${ready} tasks are still ready. Do tasks enqueue each other? Else raise the limit.`,
+  );
+}
+
+async function runReady(backend: Backend, limit: number): Promise<void> {
+  if (backend instanceof DummyBackend) return backend.runReady(limit);
+  if (!backend.supports.worker) {
+    throw new NotSupported(`drain() cannot run the tasks of a ${backend.constructor.name}.`);
+  }
+  const options = { queueNames: ["*"], concurrency: 1, batch: true, maxTasks: limit };
+  await (await backend.createWorker(options)).run();
+}
+
+async function readyCount(backend: Backend): Promise<{ readonly ready: number }> {
+  const queues = await backend.queues();
+  return { ready: queues.reduce((sum, queue) => sum + queue.ready, 0) };
+}

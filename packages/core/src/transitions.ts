@@ -1,0 +1,187 @@
+import type { EnqueueRequest } from "./backend.ts";
+/**
+ * The life of a task result as pure functions: what a claim, a completion, a loss, a cancellation and a manual retry change about a record.
+ *
+ * This is the reference. Backends that keep records as they are call these functions; the others do the same in their store's language, and
+ * the conformance suite holds them to it.
+ */
+import { TaskCancelled, TaskLost } from "./errors.ts";
+import { toTaskError } from "./task-error.ts";
+import type { TaskError, TaskRecord } from "./task-record.ts";
+import type { AttemptChanges, AttemptOutcome, Completion } from "./worker/worker-store.ts";
+
+/** A request becomes a READY record. */
+export function enqueue(request: EnqueueRequest, now: Date): TaskRecord {
+  return {
+    id: request.id,
+    taskName: request.taskName,
+    status: "READY",
+    args: request.args,
+    queueName: request.queueName,
+    priority: request.priority,
+    runAfter: request.delayMs === null ? request.runAfter : after(now, request.delayMs),
+    metadata: request.metadata,
+    enqueuedAt: now,
+    startedAt: null,
+    lastAttemptedAt: null,
+    finishedAt: null,
+    errors: [],
+    workerIds: [],
+    returnValue: null,
+    progress: null,
+    logs: [],
+    failures: 0,
+    lost: 0,
+    maxLost: request.maxLost,
+    cancelRequested: false,
+    blocked: false,
+  };
+}
+
+/** READY becomes RUNNING. */
+export function claim(record: TaskRecord, workerId: string, now: Date): TaskRecord {
+  return {
+    ...record,
+    status: "RUNNING",
+    startedAt: record.startedAt ?? now,
+    lastAttemptedAt: now,
+    workerIds: [...record.workerIds, workerId],
+    blocked: false,
+  };
+}
+
+/**
+ * What a completion whose fence still holds makes of a RUNNING record: its outcome, or FAILED with `TaskCancelled` when that was asked for and the
+ * worker had not seen it.
+ */
+export function settle(
+  record: TaskRecord,
+  completion: Pick<Completion, "outcome" | "changes" | "cancelled">,
+  now: Date,
+): { readonly record: TaskRecord; readonly answer: "recorded" | "cancelled" } {
+  if (record.cancelRequested && !completion.cancelled) {
+    return {
+      record: cancelNow(applyChanges(record, completion.changes), now),
+      answer: "cancelled",
+    };
+  }
+  return {
+    record: complete(record, completion.outcome, completion.changes, now),
+    answer: "recorded",
+  };
+}
+
+/** RUNNING becomes SUCCESSFUL, FAILED or READY again, as the outcome says. */
+export function complete(
+  record: TaskRecord,
+  outcome: AttemptOutcome,
+  changes: AttemptChanges | null,
+  now: Date,
+): TaskRecord {
+  const changed = applyChanges(record, changes);
+  switch (outcome.type) {
+    case "successful":
+      return {
+        ...changed,
+        status: "SUCCESSFUL",
+        finishedAt: now,
+        returnValue: outcome.returnValue,
+        cancelRequested: false,
+      };
+    case "failed":
+      return fail(changed, outcome.error, now);
+    case "retry":
+      return {
+        ...changed,
+        status: "READY",
+        runAfter: after(now, outcome.delayMs),
+        errors: [...changed.errors, outcome.error],
+        failures: changed.failures + 1,
+      };
+    case "snooze":
+      return { ...withoutAttempt(changed), runAfter: after(now, outcome.delayMs) };
+    case "release":
+      return withoutAttempt(changed);
+  }
+}
+
+/** The worker of a RUNNING record vanished: READY again, or FAILED with `TaskLost` above `maxLost`; FAILED with `TaskCancelled` when that was asked for. */
+export function lose(record: TaskRecord, now: Date): TaskRecord {
+  const lost = record.lost + 1;
+  if (record.cancelRequested) return cancelNow({ ...record, lost }, now);
+  if (lost <= record.maxLost) return { ...record, status: "READY", lost };
+  const times = lost === 1 ? "1 attempt was" : `${lost} attempts were`;
+  const error = new TaskLost(
+    `The worker vanished while it ran the task; ${times} lost and maxLost is ${record.maxLost}.`,
+  );
+  return fail({ ...record, lost }, errorOf(record, error, now), now);
+}
+
+/** A READY record becomes FAILED with `TaskCancelled`; a RUNNING one remembers the wish. */
+export function cancel(record: TaskRecord, now: Date): TaskRecord {
+  if (record.status === "RUNNING") return { ...record, cancelRequested: true };
+  return record.status === "READY" ? cancelNow(record, now) : record;
+}
+
+/** FAILED with `TaskCancelled`. */
+export function cancelNow(record: TaskRecord, now: Date): TaskRecord {
+  return fail(record, errorOf(record, new TaskCancelled(), now), now);
+}
+
+/** A FAILED record becomes READY, with a fresh allowance of attempts. */
+export function retry(record: TaskRecord): TaskRecord {
+  return {
+    ...record,
+    status: "READY",
+    runAfter: null,
+    finishedAt: null,
+    failures: 0,
+    lost: 0,
+    cancelRequested: false,
+  };
+}
+
+/** Progress, metadata and logs of a running attempt. */
+export function applyChanges(record: TaskRecord, changes: AttemptChanges | null): TaskRecord {
+  if (changes === null) return record;
+  return {
+    ...record,
+    progress: changes.progress === undefined ? record.progress : changes.progress,
+    metadata: changes.metadata ?? record.metadata,
+    logs: changes.logs ?? record.logs,
+  };
+}
+
+function fail(record: TaskRecord, error: TaskError, now: Date): TaskRecord {
+  return {
+    ...record,
+    status: "FAILED",
+    finishedAt: now,
+    errors: [...record.errors, error],
+    failures: record.failures + 1,
+    cancelRequested: false,
+  };
+}
+
+/** Takes the running attempt back as if it had not begun. */
+function withoutAttempt(record: TaskRecord): TaskRecord {
+  const workerIds = record.workerIds.slice(0, -1);
+  return {
+    ...record,
+    status: "READY",
+    workerIds,
+    startedAt: workerIds.length === 0 ? null : record.startedAt,
+  };
+}
+
+function errorOf(record: TaskRecord, error: Error, occurredAt: Date): TaskError {
+  return toTaskError(error, {
+    attempt: record.workerIds.length,
+    workerId: record.workerIds.at(-1) ?? null,
+    occurredAt,
+  });
+}
+
+function after(now: Date, delayMs: number): Date {
+  return new Date(now.getTime() + delayMs);
+}

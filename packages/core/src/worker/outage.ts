@@ -1,0 +1,37 @@
+import { sleep } from "../internal/sleep.ts";
+import { log } from "../log.ts";
+
+/** Longest pause between two tries, in milliseconds: a store that returns is noticed within this time. */
+const LONGEST_PAUSE_MS = 1000;
+/** A lasting outage is reported this often, in milliseconds. */
+const REPORT_EVERY_MS = 30_000;
+
+/** Pauses that grow with every failure in a row, with jitter, and reports that do not. */
+export class Outage {
+  readonly #who: string;
+  #failures = 0;
+  #reportedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param who begins the log lines. */
+  constructor(who: string) {
+    this.#who = who;
+  }
+
+  /** Notes a failure and pauses. */
+  async pause(doing: string, error: unknown, signal?: AbortSignal): Promise<void> {
+    this.#failures++;
+    if (performance.now() - this.#reportedAt > REPORT_EVERY_MS) {
+      this.#reportedAt = performance.now();
+      log("warn", `${this.#who} could not ${doing}; trying again.`, { error });
+    }
+    const longest = Math.min(LONGEST_PAUSE_MS, 25 * 2 ** Math.min(this.#failures, 10));
+    await sleep(longest * (0.5 + Math.random() / 2), signal);
+  }
+
+  /** Notes that the store answered. */
+  over(): void {
+    if (this.#failures > 1) log("info", `${this.#who} reached its store again.`);
+    this.#failures = 0;
+    this.#reportedAt = Number.NEGATIVE_INFINITY;
+  }
+}

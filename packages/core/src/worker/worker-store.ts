@@ -1,0 +1,172 @@
+import type { JsonObject, JsonValue } from "../json.ts";
+import type { TaskError, TaskLogEntry, TaskRecord } from "../task-record.ts";
+
+/** Who claims. One session is one `run()` of a worker; its id is unique, the worker's id need not be. */
+export interface WorkerSession {
+  /** Unique for ever. The lease belongs to it. */
+  readonly sessionId: string;
+  readonly workerId: string;
+  readonly queueNames: readonly string[];
+  readonly concurrency: number;
+  /** How long the lease lasts without a heartbeat, in milliseconds. */
+  readonly leaseMs: number;
+}
+
+/** Which tasks to claim. */
+export interface ClaimRequest {
+  readonly session: WorkerSession;
+  /** At most this many. */
+  readonly limit: number;
+  /** Queues to serve; `["*"]` for all. */
+  readonly queueNames: readonly string[];
+  /** Queues to leave out. */
+  readonly excludeQueues: readonly string[];
+  /** Tasks registered in this process; rows of other tasks stay as they are. */
+  readonly taskNames: readonly string[];
+  /** Only this result, due or not. */
+  readonly id?: string | undefined;
+}
+
+/** One claimed task: the right to run one attempt. */
+export interface ClaimedTask {
+  readonly id: string;
+  /** Grows with every claim of this result; given back with the completion. */
+  readonly fence: number;
+  readonly taskName: string;
+  /** Number of this attempt, from 1. */
+  readonly attempt: number;
+  /** Decodes the arguments, fresh on every call. May throw when the stored row is damaged: the attempt then fails, and nobody else is harmed. */
+  args(): readonly JsonValue[];
+  /** The record as it stands after the claim: RUNNING, this worker among `workerIds`. Must not throw. */
+  record(): TaskRecord;
+}
+
+/**
+ * How an attempt ended. The set is closed.
+ *
+ * - `successful`, `failed`: final. `failed` also stands for cancelled, timed out and discarded: the error's class tells.
+ * - `retry`: failed, and READY again after `delayMs`; counts toward `maxAttempts`.
+ * - `snooze`: READY again after `delayMs`; leaves no attempt behind.
+ * - `release`: READY again at once, with its old due time; leaves no attempt behind.
+ */
+export type AttemptOutcome =
+  | {
+      readonly type: "successful";
+      readonly returnValue: JsonValue;
+      readonly returnValueJson: string;
+    }
+  | { readonly type: "failed"; readonly error: TaskError }
+  | { readonly type: "retry"; readonly error: TaskError; readonly delayMs: number }
+  | { readonly type: "snooze"; readonly delayMs: number }
+  | { readonly type: "release" };
+
+/** Something a running attempt changed about its result; only the fields that are present change. */
+export interface AttemptChanges {
+  readonly progress?: JsonValue | undefined;
+  readonly metadata?: JsonObject | undefined;
+  /** All lines of the result, earlier attempts included. */
+  readonly logs?: readonly TaskLogEntry[] | undefined;
+}
+
+/** A change to store while the attempt goes on. */
+export interface AttemptUpdate extends AttemptChanges {
+  readonly id: string;
+  readonly fence: number;
+}
+
+/** An attempt's end, to be stored if the fence is still the same. */
+export interface Completion {
+  readonly id: string;
+  readonly fence: number;
+  readonly outcome: AttemptOutcome;
+  readonly changes: AttemptChanges | null;
+  /** The worker saw the cancel request and made `outcome` a failure with `TaskCancelled` itself. */
+  readonly cancelled: boolean;
+}
+
+/**
+ * What became of a completion.
+ *
+ * - `recorded`: stored.
+ * - `cancelled`: someone had asked to cancel, which the worker had not seen: stored as FAILED with `TaskCancelled` instead.
+ * - `lost`: the attempt belongs to someone else, or the row is gone; nothing was stored.
+ */
+export type CompletionAnswer = "recorded" | "cancelled" | "lost";
+
+/** What `checkAttempts` found out; attempts that are neither are not listed. */
+export interface AttemptChecks {
+  /** Ids whose cancellation was asked for. */
+  readonly cancelled: readonly string[];
+  /** Ids this session no longer owns. */
+  readonly lost: readonly string[];
+}
+
+/** Renews a lease from a thread of its own, so that a task that computes for a minute does not lose it. */
+export interface LeaseThread {
+  /** A module that exports `openLease(data): Promise<Lease>` or `openLease(data): Lease`; see `Lease`. Runs in a worker thread. */
+  readonly module: URL;
+  /** Structured-cloneable. Handed to `openLease`. */
+  readonly data: unknown;
+}
+
+/** What a lease thread's module gives back. */
+export interface Lease {
+  /** Extends the session's lease from now, by the store's clock. */
+  renew(): Promise<void> | void;
+  close(): Promise<void> | void;
+}
+
+/**
+ * What the worker loop needs of a store. Write these few methods and `QueueWorker` does the rest: concurrency, heartbeats, recovery, retries, batches,
+ * graceful stop, outages.
+ *
+ * Any method may reject with `BackendUnavailable` while the store is out of reach: the loop backs off and calls again. Any other error of `complete` is
+ * taken to be about the data: the loop tries the completions one by one and gives up on the one that cannot be stored. Every method must be safe to
+ * repeat.
+ */
+export interface WorkerStore {
+  /** Announces a session and grants its first lease. */
+  register(session: WorkerSession): Promise<void>;
+
+  /**
+   * Claims ready tasks: priority descending, then due time (`runAfter`, else enqueue time) ascending, then enqueue order. Atomic: no task is given to two sessions.
+   * Applies `transitions.claim` to each.
+   */
+  claim(request: ClaimRequest): Promise<readonly ClaimedTask[]>;
+
+  /** Stores outcomes, in one round trip if possible; conditional on each fence. The answers are in the order of the completions. Applies `transitions.complete`. */
+  complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]>;
+
+  /** Stores progress, metadata and logs of running attempts; conditional on each fence. */
+  update(updates: readonly AttemptUpdate[]): Promise<void>;
+
+  /** Extends the session's lease. Not called when `leaseThread` is given. */
+  renewLease(session: WorkerSession): Promise<void>;
+
+  /** How to renew the lease from a thread; without it a timer in the main thread does, which a busy event loop delays. */
+  leaseThread?(session: WorkerSession): LeaseThread | undefined;
+
+  /** Looks up running attempts of this session: is a cancellation asked for, is one no longer ours? Called about twice a second while tasks run. */
+  checkAttempts(
+    session: WorkerSession,
+    attempts: readonly { readonly id: string; readonly fence: number }[],
+  ): Promise<AttemptChecks>;
+
+  /**
+   * Finds RUNNING results whose session's lease has run out and applies `transitions.lose` to each. Resolves with those that ended FAILED.
+   * Called about once a second by every worker; most calls find nothing and must be cheap.
+   */
+  recoverLost(session: WorkerSession): Promise<readonly TaskRecord[]>;
+
+  /**
+   * Resolves when there may be work for the request, or after `maxMs`, or when the signal fires; at once when work arrived after the session's last
+   * claim. Without it the loop is woken by a timer only. Spurious wake-ups are fine; a missed one costs up to `intervalMs`.
+   */
+  waitForWork?(request: ClaimRequest, maxMs: number, signal: AbortSignal): Promise<void>;
+
+  /** Names of due tasks in the request's queues that are not among its `taskNames`: at most ten, for a warning. */
+  unknownTasks(request: ClaimRequest): Promise<readonly string[]>;
+
+  /** Ends a session. Its attempts have been completed or released before. */
+  unregister(session: WorkerSession): Promise<void>;
+}
