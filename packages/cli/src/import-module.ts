@@ -12,7 +12,7 @@ export async function importModule(file: string, what: string): Promise<Record<s
   try {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (cause) {
-    const advice = adviceFor(cause);
+    const advice = adviceFor(cause, file);
     throw new CliError(`${what} ${file} could not be loaded.${advice}`, {
       cause,
       showCauseStack: true,
@@ -20,10 +20,11 @@ export async function importModule(file: string, what: string): Promise<Record<s
   }
 }
 
-function adviceFor(cause: unknown): string {
+function adviceFor(cause: unknown, file: string): string {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
   switch (code) {
     case "ERR_UNKNOWN_FILE_EXTENSION":
+      if (!/\.[cm]?ts$/.test(file)) return "";
       return (
         ` Node.js ${process.versions.node} does not run TypeScript files by itself. ` +
         "Use Node.js 22.18 or newer, or write the configuration and the task modules in JavaScript (tasks.config.mjs), " +

@@ -4,4 +4,4 @@ import { processIo } from "./io.ts";
 
 process.exitCode = await runCli(process.argv.slice(2), processIo());
 // A connection pool that the project left open must not keep a finished command alive; without one the process ends before.
-setTimeout(() => process.exit(), 200).unref();
+setTimeout(() => process.exit(), 50).unref();

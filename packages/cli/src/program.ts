@@ -31,8 +31,8 @@ First steps:
   $ tasks enqueue greet '"World"'      enqueue one task from the shell
   $ tasks list --status FAILED         see what went wrong
 
-The configuration is tasks.config.ts (or .mts, .js, .mjs), found in the working directory or above.
-Run 'tasks <command> --help' for the options and examples of a command.`;
+The configuration is tasks.config.ts (or .mts, .js, .mjs), found in the working
+directory or above. 'tasks <command> --help' has options and examples.`;
 
 /** The whole command line. */
 export function createProgram(context: CliContext): Command {

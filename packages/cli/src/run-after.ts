@@ -15,7 +15,9 @@ type Delay = Readonly<Partial<Record<(typeof UNITS)[keyof typeof UNITS], number>
 export function parseRunAfter(text: string): Date | Delay {
   const delay = parseDelay(text.trim());
   if (delay !== undefined) return delay;
-  const date = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(text.trim()) ? new Date(text.trim()) : undefined;
+  const date = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(text.trim())
+    ? new Date(text.trim())
+    : undefined;
   if (date === undefined || Number.isNaN(date.getTime())) {
     throw new InvalidArgumentError(
       "Give a delay such as 30s, 10m, 2h or 1d, or a date such as 2026-12-24T08:00:00Z.",

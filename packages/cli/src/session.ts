@@ -4,7 +4,12 @@ import type { Command } from "commander";
 import { findConfig, loadConfig, type LoadedConfig } from "./config.ts";
 import { UsageError } from "./errors.ts";
 import type { CliIo, OutputStream } from "./io.ts";
-import { createLogPrinter, levelOf, type LogPrinter, type Verbosity } from "./output/log-printer.ts";
+import {
+  createLogPrinter,
+  levelOf,
+  type LogPrinter,
+  type Verbosity,
+} from "./output/log-printer.ts";
 import { importTaskModules } from "./task-modules.ts";
 
 /** What every command shares. */
@@ -42,9 +47,9 @@ export interface Session {
   readonly taskModules: readonly string[];
   readonly logs: LogPrinter;
   /** The backend of an alias. @throws UsageError when there is none. */
-  backend(alias: string): Backend;
+  readonly backend: (alias: string) => Backend;
   /** Every configured alias. */
-  aliases(): readonly string[];
+  readonly aliases: () => readonly string[];
 }
 
 /** Longest wait for backends to close, in milliseconds. */

@@ -4,7 +4,8 @@ import { expect, it } from "vitest";
 
 import { createProject } from "./helpers/project.ts";
 
-const EMPTY = 'import { configureTasks } from "@tasks/core";\nexport default configureTasks({ backends: {} });\n';
+const EMPTY =
+  'import { configureTasks } from "@tasks/core";\nexport default configureTasks({ backends: {} });\n';
 
 it("finds the configuration in a folder above", async () => {
   await using project = await createProject({ "tasks.config.ts": EMPTY, "src/deep/x.txt": "" });
@@ -105,15 +106,36 @@ it("imports every module its patterns match, below the configuration file, and l
     "app/more.ts": task("config_three"),
     "app/other.ts": task("config_four"),
   });
-  const { code, stderr } = await project.run(["enqueue", "unknown", "--config", "app/tasks.config.ts"]);
+  const { code, stderr } = await project.run([
+    "enqueue",
+    "unknown",
+    "--config",
+    "app/tasks.config.ts",
+  ]);
   expect(code).toBe(2);
   expect(stderr).toContain("config_one, config_three, config_two");
   expect(stderr).not.toContain("config_four");
 });
 
-it("tells that TypeScript needs a newer Node.js", async () => {
-  await using project = await createProject({ "tasks.config.ts": EMPTY });
-  const command = project.start(["check"], { NODE_OPTIONS: "--no-strip-types" });
+it("tells what to do when this Node.js does not run TypeScript", async () => {
+  await using project = await createProject({
+    "tasks.config.ts": EMPTY,
+    // Strips the types of this workspace's own sources only, as if they were built.
+    "old-node.mjs": `import { readFileSync } from "node:fs";
+import { registerHooks, stripTypeScriptTypes } from "node:module";
+import { fileURLToPath } from "node:url";
+registerHooks({
+  load(url, context, nextLoad) {
+    if (!url.endsWith(".ts") || !url.includes("/packages/")) return nextLoad(url, context);
+    const source = stripTypeScriptTypes(readFileSync(fileURLToPath(url), "utf8"));
+    return { format: "module", source, shortCircuit: true };
+  },
+});
+`,
+  });
+  const command = project.start(["check"], {
+    NODE_OPTIONS: `--no-strip-types --no-warnings --import ${join(project.folder, "old-node.mjs")}`,
+  });
   expect(await command.ends()).toMatchObject({ code: 1 });
   expect(command.output()).toContain("Use Node.js 22.18 or newer");
   expect(command.output()).toContain("tasks.config.mjs");

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 
 import { createProject, type Outcome, type RunOptions } from "./helpers/project.ts";
 
-const NO_WORKER = `import { configureTasks, DummyBackend } from "@tasks/core";
-export default configureTasks({ backends: { dummy: new DummyBackend() } });
+const NO_WORKER = `import { configureTasks, DummyBackend, ImmediateBackend } from "@tasks/core";
+export default configureTasks({ backends: { dummy: new DummyBackend(), immediate: new ImmediateBackend() } });
 `;
 
 async function run(argv: readonly string[], options?: RunOptions): Promise<Outcome> {
   await using project = await createProject({ "tasks.config.ts": NO_WORKER });
-  return project.run(argv, options);
+  return await project.run(argv, options);
 }
 
 describe("worker", () => {
@@ -52,7 +52,7 @@ describe("prune", () => {
     [["--failed-min-age-days", "-0.5"], "Must be greater than zero"],
     [["--min-age-days", "soon"], "Must be a number of days"],
     [["--backend", "unknown"], "The connection 'unknown' doesn't exist."],
-    [["--backend", "dummy"], "DummyBackend does not support"],
+    [["--backend", "immediate"], "ImmediateBackend does not support"],
   ])("refuses %j", async (flags, message) => {
     const { code, stderr } = await run(["prune", ...flags]);
     expect(stderr).toContain(message);
@@ -62,14 +62,20 @@ describe("prune", () => {
 
 describe("the other commands", () => {
   it.each([
-    [["enqueue", "greet", "World"], `It is not JSON. A text needs JSON's quotes inside the shell's: '"World"'.`],
-    [["enqueue", "greet", "--priority", "101"], "priority must be a whole number between -100 and 100."],
+    [
+      ["enqueue", "greet", "World"],
+      `It is not JSON. A text needs JSON's quotes inside the shell's: '"World"'.`,
+    ],
+    [
+      ["enqueue", "greet", "--priority", "101"],
+      "priority must be a whole number between -100 and 100.",
+    ],
     [["enqueue", "greet", "--run-after", "soon"], "Give a delay such as 30s, 10m, 2h or 1d"],
     [["enqueue", "usage_nothing"], "There is no task 'usage_nothing'"],
     [["list", "--status", "DONE"], "Choose one of READY, RUNNING, SUCCESSFUL, FAILED"],
     [["list", "--state", "odd"], "Choose one of scheduled, ready, blocked"],
     [["list", "--limit", "1001"], "Must be at most 1000"],
-    [["list", "--backend", "dummy"], "does not support"],
+    [["list", "--backend", "immediate"], "does not support"],
     [["show"], "missing required argument 'id'"],
     [["migrate", "--to", "1"], "--to needs --backend"],
     [["migrate", "--backend", "dummy"], "Backend 'dummy' has no migrations"],
@@ -88,29 +94,56 @@ describe("help", () => {
     const { code, stdout, stderr } = await run(["--help"]);
     expect(code).toBe(0);
     expect(stderr).toBe("");
-    const names = ["worker", "check", "migrate", "prune", "enqueue", "run", "list", "show", "retry", "cancel", "stats"];
+    const names = [
+      "worker",
+      "check",
+      "migrate",
+      "prune",
+      "enqueue",
+      "run",
+      "list",
+      "show",
+      "retry",
+      "cancel",
+      "stats",
+    ];
     for (const name of names) expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, "m"));
     expect(stdout).toContain("First steps:");
     expect(stdout).toContain("Exit codes:");
   });
 
-  it.each(["worker", "check", "migrate", "prune", "enqueue", "run", "list", "show", "retry", "cancel", "stats"])(
-    "of %s has examples and the options of every command, and fits 80 columns",
-    async (name) => {
-      const { code, stdout } = await run([name, "--help"], { isTTY: true, columns: 80, env: { NO_COLOR: "1" } });
-      expect(code).toBe(0);
-      expect(stdout).toMatch(/Examples?:\n {2}\$ tasks /);
-      expect(stdout).toContain("--config <file>");
-      expect(stdout).toContain("--verbosity <level>");
-      expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
-    },
-  );
+  it.each([
+    "worker",
+    "check",
+    "migrate",
+    "prune",
+    "enqueue",
+    "run",
+    "list",
+    "show",
+    "retry",
+    "cancel",
+    "stats",
+  ])("of %s has examples and the options of every command, and fits 80 columns", async (name) => {
+    const { code, stdout } = await run([name, "--help"], {
+      isTTY: true,
+      columns: 80,
+      env: { NO_COLOR: "1" },
+    });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Examples?:\n {2}\$ tasks /);
+    expect(stdout).toContain("--config <file>");
+    expect(stdout).toContain("--verbosity <level>");
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  });
 
   it("is coloured on a terminal only", async () => {
     const escape = "\u001B[";
     expect((await run(["--help"], { isTTY: true })).stdout).toContain(escape);
     expect((await run(["--help"])).stdout).not.toContain(escape);
-    expect((await run(["--help"], { isTTY: true, env: { NO_COLOR: "1" } })).stdout).not.toContain(escape);
+    expect((await run(["--help"], { isTTY: true, env: { NO_COLOR: "1" } })).stdout).not.toContain(
+      escape,
+    );
     expect((await run(["--help"], { env: { FORCE_COLOR: "1" } })).stdout).toContain(escape);
   });
 

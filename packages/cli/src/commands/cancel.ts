@@ -7,8 +7,9 @@ import { createPrinter } from "../output/print.ts";
 import { withSession, type CliContext } from "../session.ts";
 
 const HELP = `
-A waiting task is cancelled at once. A running one is told through its signal within a second, in whatever process it runs;
-it is marked cancelled when it ends.
+A waiting task is cancelled at once. A running one is told through its signal
+within a second, in whatever process it runs; it is marked cancelled when it
+ends.
 
 Example:
   $ tasks cancel 0193f3a2c0de7abc8def0123456789ab`;
@@ -31,7 +32,9 @@ export function cancelCommand(context: CliContext): Command {
           const backend = session.backend(flags.backend);
           if (!(await backend.cancel(id))) {
             const { status } = await backend.getResult(id);
-            throw new CliError(`Task result '${id}' is already ${status}; there is nothing to cancel.`);
+            throw new CliError(
+              `Task result '${id}' is already ${status}; there is nothing to cancel.`,
+            );
           }
           const { status, state } = await backend.getResult(id);
           const printer = createPrinter(context.io);

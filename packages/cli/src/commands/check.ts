@@ -16,8 +16,9 @@ const STYLES: Readonly<Record<CheckLevel, Style>> = {
 };
 
 const HELP = `
-Loads the configuration and every task module, asks each backend for problems, and holds each task against its backend.
-The exit code is 1 when there is an error; warnings alone leave it 0.
+Loads the configuration and every task module, asks each backend for problems,
+and holds each task against its backend. The exit code is 1 when there is an
+error; warnings alone leave it 0.
 
 Examples:
   $ tasks check

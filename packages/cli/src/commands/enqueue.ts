@@ -9,8 +9,9 @@ import { parseRunAfter } from "../run-after.ts";
 import { withSession, type CliContext } from "../session.ts";
 
 const HELP = `
-Each argument is one JSON value. Put quotes of the shell around it, and JSON's own quotes around a text.
-The command prints the id of the result; 'tasks show <id>' tells what became of it.
+Each argument is one JSON value. Put quotes of the shell around it, and JSON's
+own quotes around a text. The command prints the id of the result;
+'tasks show <id>' tells what became of it.
 
 Examples:
   $ tasks enqueue greet '"World"'
@@ -72,7 +73,9 @@ export function enqueueCommand(context: CliContext): Command {
     );
 }
 
-function findTask(name: string): NonNullable<ReturnType<ReturnType<typeof registeredTasks>["get"]>> {
+function findTask(
+  name: string,
+): NonNullable<ReturnType<ReturnType<typeof registeredTasks>["get"]>> {
   const tasks = registeredTasks();
   const task = tasks.get(name);
   if (task !== undefined) return task;

@@ -8,8 +8,9 @@ import { createPrinter } from "../output/print.ts";
 import { withSession, type CliContext, type Session } from "../session.ts";
 
 const HELP = `
-Without --backend every backend that has a schema is brought up to date; the others need nothing. Processes that migrate at the same time
-wait for each other, so it is safe to run this in every deployment.
+Without --backend every backend that has a schema is brought up to date; the
+others need nothing. Processes that migrate at the same time wait for each
+other, so it is safe to run this in every deployment.
 
 Examples:
   $ tasks migrate
@@ -37,9 +38,10 @@ export function migrateCommand(context: CliContext): Command {
     .description("create or update the tables of database backends")
     .option("--backend <alias>", "only this backend (default: all)")
     .addOption(
-      new Option("--to <version>", "go to this version, up or down; 0 removes everything").argParser(
-        parseVersion,
-      ),
+      new Option(
+        "--to <version>",
+        "go to this version, up or down; 0 removes everything",
+      ).argParser(parseVersion),
     )
     .option("--sql", "print the schema as SQL instead of applying it")
     .addOption(jsonOption().conflicts("sql"))

@@ -1,14 +1,14 @@
 import { Command, Option } from "commander";
 
+import type { SignalListener, SignalSource } from "../io.ts";
 import { backendOption, jsonOption, parseDays, parseQueues } from "../options.ts";
 import { createPrinter } from "../output/print.ts";
 import { createProgressBar } from "../output/progress-bar.ts";
-import type { SignalListener, SignalSource } from "../io.ts";
 import { withSession, type CliContext } from "../session.ts";
 
 const HELP = `
-Only finished results are deleted, oldest first and in batches; waiting and running tasks are never touched.
-Ctrl+C stops after the batch at hand.
+Only finished results are deleted, oldest first and in batches; waiting and
+running tasks are never touched. Ctrl+C stops after the batch at hand.
 
 Examples:
   $ tasks prune --dry-run
@@ -66,7 +66,8 @@ export function pruneCommand(context: CliContext): Command {
           });
           bar.clear();
           const printer = createPrinter(io);
-          if (flags.json === true) printer.json(dryRun ? { wouldDelete: count } : { deleted: count });
+          if (flags.json === true)
+            printer.json(dryRun ? { wouldDelete: count } : { deleted: count });
           else printer.line(`${dryRun ? "Would delete" : "Deleted"} ${count} task result(s)`);
           if (interruption.signal.aborted) context.exitCode = interruption.exitCode();
         } finally {
@@ -79,7 +80,7 @@ export function pruneCommand(context: CliContext): Command {
 
 interface Interruption extends Disposable {
   readonly signal: AbortSignal;
-  exitCode(): number;
+  readonly exitCode: () => number;
 }
 
 function interruptionOf(signals: SignalSource): Interruption {

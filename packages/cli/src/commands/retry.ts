@@ -7,7 +7,8 @@ import { createPrinter } from "../output/print.ts";
 import { withSession, type CliContext } from "../session.ts";
 
 const HELP = `
-The result becomes READY again with a fresh allowance of attempts; its history stays.
+The result becomes READY again with a fresh allowance of attempts; its history
+stays.
 
 Example:
   $ tasks retry 0193f3a2c0de7abc8def0123456789ab`;

@@ -17,16 +17,17 @@ import { runWorker, type WorkerFlags } from "../worker/run-worker.ts";
 import { superviseWorker } from "../worker/supervise-worker.ts";
 
 const HELP = `
-Runs tasks until it is stopped. The first SIGINT (Ctrl+C), SIGTERM or SIGQUIT stops claiming tasks and waits for the running ones,
---shutdown-timeout seconds at most; what has not ended then is given back to the queue. The second signal ends the process at once.
-The exit code is 0 after a graceful stop.
+Runs tasks until it is stopped. The first SIGINT (Ctrl+C), SIGTERM or SIGQUIT
+stops claiming tasks and waits for the running ones, --shutdown-timeout seconds
+at most; what has not ended then is given back to the queue. The second signal
+ends the process at once. The exit code is 0 after a graceful stop.
 
 Examples:
   $ tasks worker
   $ tasks worker --queue-name emails,reports --concurrency 20
   $ tasks worker --queue-name '*' --exclude-queues reports
   $ tasks worker --batch               run what is ready, then exit (for cron)
-  $ tasks worker --watch               restart when the code changes (for development)`;
+  $ tasks worker --watch               restart when the code changes`;
 
 /** `tasks worker` */
 export function workerCommand(context: CliContext): Command {
@@ -54,7 +55,11 @@ export function workerCommand(context: CliContext): Command {
         .default(1000, "1"),
     )
     .option("--batch", "exit when nothing is ready")
-    .option("--max-tasks <number>", "exit after this many tasks, failed ones included", parsePositive)
+    .option(
+      "--max-tasks <number>",
+      "exit after this many tasks, failed ones included",
+      parsePositive,
+    )
     .option("--worker-id <id>", "name of this worker, up to 64 characters", parseWorkerId)
     .addOption(
       new Option("--shutdown-timeout <seconds>", "how long a graceful stop waits for running tasks")
@@ -82,12 +87,14 @@ async function isWatching(
 ): Promise<boolean> {
   const { io, argv } = context;
   if (flags.watch !== true || io.parent !== undefined) return false;
-  using logs = createLogPrinter({ stream: io.stdout, env: io.env, level: "info", json: flags.json });
+  using logs = createLogPrinter({
+    stream: io.stdout,
+    env: io.env,
+    level: "info",
+    json: flags.json,
+  });
   if (flags.batch === true) {
-    logs.log(
-      "warn",
-      "Warning: --watch and --batch cannot be specified together. Disabling watch.",
-    );
+    logs.log("warn", "Warning: --watch and --batch cannot be specified together. Disabling watch.");
     return false;
   }
   const { config } = command.optsWithGlobals<GlobalOptions>();

@@ -1,8 +1,8 @@
 import { taskLog, type LogLevel, type LogRecord } from "@tasks/core";
 
 import type { CliIo, OutputStream } from "../io.ts";
-import { escapeLines, toSafeJson } from "./escape.ts";
 import { describeError } from "./error-text.ts";
+import { escapeLines, toSafeJson } from "./escape.ts";
 import { createStyler, type Style, type Styler } from "./styles.ts";
 
 /** 0 errors only, 1 what happens, 2 and 3 details too. */

@@ -9,11 +9,11 @@ export interface Printer {
   /** Width to fit into; `undefined` when nobody looks and nothing needs to be cut. */
   readonly width: number | undefined;
   /** One line of text. */
-  line(text: string): void;
+  readonly line: (text: string) => void;
   /** Text that brings its own line ends. */
-  text(text: string): void;
+  readonly text: (text: string) => void;
   /** The one JSON document of a command. */
-  json(value: unknown): void;
+  readonly json: (value: unknown) => void;
 }
 
 /** Makes a printer. */

@@ -2,9 +2,9 @@ import type { OutputStream } from "../io.ts";
 
 /** A bar on a terminal that shows how far something got; silent elsewhere. */
 export interface ProgressBar {
-  update(done: number, total: number): void;
+  readonly update: (done: number, total: number) => void;
   /** Takes the bar away. */
-  clear(): void;
+  readonly clear: () => void;
 }
 
 const CLEAR_LINE = "\r\u001B[2K";

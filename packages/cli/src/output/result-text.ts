@@ -11,7 +11,9 @@ export function describeResult(result: TaskResult, now: Date, style: Styler): st
   const field = (label: string, text: string): string =>
     `${style("bold", label.padEnd(LABEL_WIDTH))} ${text}`;
   const time = (label: string, moment: Date | null): string[] =>
-    moment === null ? [] : [field(label, `${moment.toISOString()} (${formatRelative(moment, now)})`)];
+    moment === null
+      ? []
+      : [field(label, `${moment.toISOString()} (${formatRelative(moment, now)})`)];
   const lines = [
     field("id", escapeText(result.id)),
     field("task", escapeText(result.taskName)),
@@ -41,7 +43,9 @@ export function describeResult(result: TaskResult, now: Date, style: Styler): st
   }
   if (result.logs.length > 0) lines.push("", style("bold", "Log"));
   for (const { loggedAt, level, message } of result.logs) {
-    lines.push(`  ${style("dim", loggedAt.toISOString())} ${level.padEnd(5)} ${escapeText(message)}`);
+    lines.push(
+      `  ${style("dim", loggedAt.toISOString())} ${level.padEnd(5)} ${escapeText(message)}`,
+    );
   }
   return lines;
 }

@@ -49,7 +49,10 @@ export function renderTable(
       .join(GAP);
   const titles = columns.map((column) => column.title);
   return [
-    line(titles, titles.map((): Style => "bold")),
+    line(
+      titles,
+      titles.map((): Style => "bold"),
+    ),
     ...texts.map((row, index) =>
       line(
         row,

@@ -32,7 +32,12 @@ export async function runWorker(
 ): Promise<void> {
   const { io } = context;
   const trace = io.parent === undefined ? undefined : traceImports(io.parent);
-  const options = { tasks: true, logStream: io.stdout, logJson: flags.json, logLevel: "info" } as const;
+  const options = {
+    tasks: true,
+    logStream: io.stdout,
+    logJson: flags.json,
+    logLevel: "info",
+  } as const;
   await withSession(context, command, options, async (session) => {
     if (trace !== undefined) reportFiles(trace, session);
     const backend = workerBackend(session, flags.backend);

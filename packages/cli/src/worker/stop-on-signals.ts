@@ -18,9 +18,9 @@ export interface StopOptions {
 /** A worker's stop, while it is being waited for. */
 export interface StopHandle {
   /** Begins the graceful stop, as a signal does; idempotent. */
-  begin(): void;
+  readonly begin: () => void;
   /** The worker has ended: from here on signals do what they do by default. */
-  ended(): void;
+  readonly ended: () => void;
 }
 
 const SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGQUIT"];

@@ -27,7 +27,11 @@ export interface RunningCommand {
   /** Resolves when its output holds this text. */
   sees(text: string | RegExp): Promise<void>;
   /** Resolves with its exit code, and how long that took from now. */
-  ends(): Promise<{ readonly code: number | null; readonly signal: string | null; readonly tookMs: number }>;
+  ends(): Promise<{
+    readonly code: number | null;
+    readonly signal: string | null;
+    readonly tookMs: number;
+  }>;
 }
 
 /** Options of a command in this process. */
