@@ -10,21 +10,24 @@ const BATCH_SIZE = 500;
 const PATIENCE = 3;
 
 /** Called once per completion, when its fate is durable. `undefined`: it could not be stored at all. */
-export type OnAnswer = (completion: Completion, answer: CompletionAnswer | undefined) => void;
+export type OnAnswer<Item extends Completion> = (
+  completion: Item,
+  answer: CompletionAnswer | undefined,
+) => void;
 
 /**
  * Writes completions in batches: whatever gathers while one batch is being written makes the next one, so a lone completion goes out at once and a
  * flood travels together. Goes on through outages until it is told to give up.
  */
-export class CompletionWriter {
+export class CompletionWriter<Item extends Completion> {
   readonly #store: WorkerStore;
   readonly #outage: Outage;
-  readonly #onAnswer: OnAnswer;
-  readonly #pending: Completion[] = [];
+  readonly #onAnswer: OnAnswer<Item>;
+  readonly #pending: Item[] = [];
   readonly #gaveUp = new AbortController();
   #writing: Promise<void> | undefined;
 
-  constructor(store: WorkerStore, outage: Outage, onAnswer: OnAnswer) {
+  constructor(store: WorkerStore, outage: Outage, onAnswer: OnAnswer<Item>) {
     this.#store = store;
     this.#outage = outage;
     this.#onAnswer = onAnswer;
@@ -35,7 +38,7 @@ export class CompletionWriter {
     return this.#pending.length;
   }
 
-  add(completion: Completion): void {
+  add(completion: Item): void {
     this.#pending.push(completion);
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
@@ -79,7 +82,7 @@ export class CompletionWriter {
     }
   }
 
-  #settle(batch: readonly Completion[], answers: readonly CompletionAnswer[]): void {
+  #settle(batch: readonly Item[], answers: readonly CompletionAnswer[]): void {
     this.#pending.splice(0, batch.length);
     batch.forEach((completion, index) => this.#onAnswer(completion, answers[index] ?? "lost"));
   }

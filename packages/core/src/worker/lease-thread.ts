@@ -1,7 +1,7 @@
 /** The thread that keeps a worker's lease alive: renews, sleeps, until it is told to stop or its process ends. */
 import { parentPort, workerData } from "node:worker_threads";
 
-import { sleep } from "../internal/sleep.ts";
+import { sleep } from "../internal/timing.ts";
 import type { LeaseThreadData } from "./lease-keeper.ts";
 import type { Lease } from "./worker-store.ts";
 

@@ -1,4 +1,4 @@
-import { sleep } from "../internal/sleep.ts";
+import { sleep } from "../internal/timing.ts";
 import { log } from "../log.ts";
 
 /** Longest pause between two tries, in milliseconds: a store that returns is noticed within this time. */

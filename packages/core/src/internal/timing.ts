@@ -1,0 +1,43 @@
+/** Resolves after a time, or early when the signal fires. Never rejects. */
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    // Timers take at most 2^31 - 1 ms; nobody here sleeps longer without looking again.
+    const timer = setTimeout(done, Math.min(ms, 2 ** 31 - 1));
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}
+
+/** Resolves with the promise or after a time, whichever is first. */
+export async function within(ms: number, promise: Promise<void>): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([promise, sleep(ms, over.signal)]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Calls an action again and again, never twice at once; the returned function ends that. */
+export function every(
+  ms: number,
+  action: () => Promise<void>,
+  onError: (error: unknown) => void,
+): () => void {
+  let isBusy = false;
+  const interval = setInterval(() => {
+    if (isBusy) return;
+    isBusy = true;
+    action()
+      .catch(onError)
+      .finally(() => {
+        isBusy = false;
+      });
+  }, ms);
+  return () => clearInterval(interval);
+}

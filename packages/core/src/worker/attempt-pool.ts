@@ -1,0 +1,223 @@
+import type { Backend } from "../backend.ts";
+import { TaskCancelled, TaskLost, WorkerStopping } from "../errors.ts";
+import { log } from "../log.ts";
+import { AttemptControl, runAttempt } from "../run-attempt.ts";
+import { announceFinished, announceStarted, isAnnounced } from "../signals.ts";
+import { settle } from "../transitions.ts";
+import { CompletionWriter } from "./completion-writer.ts";
+import type { Outage } from "./outage.ts";
+import { Prefetch } from "./prefetch.ts";
+import type {
+  ClaimedTask,
+  Completion,
+  CompletionAnswer,
+  WorkerSession,
+  WorkerStore,
+} from "./worker-store.ts";
+
+/** Attempts younger than this are not checked for cancellation and loss, in milliseconds. */
+const YOUNG_MS = 125;
+/** Completions that may wait for a slow store before no more attempts begin. */
+const MOST_PENDING = 2000;
+
+/** An attempt this worker holds: waiting for a slot, or running. */
+interface Held {
+  readonly claimed: ClaimedTask;
+  readonly control: AttemptControl;
+  readonly claimedAtMs: number;
+}
+
+/** A completion that remembers its claim. */
+interface EndedAttempt extends Completion {
+  readonly claimed: ClaimedTask;
+}
+
+/** The attempts a worker holds: those that run, those claimed ahead that wait for a slot, and the completions on their way to the store. */
+export class AttemptPool {
+  readonly #backend: Backend;
+  readonly #store: WorkerStore;
+  readonly #session: WorkerSession;
+  readonly #onChange: () => void;
+  readonly #completions: CompletionWriter<EndedAttempt>;
+  readonly #prefetch = new Prefetch();
+  readonly #running = new Map<string, Held>();
+  #waiting: Held[] = [];
+  #started = 0;
+  #mayStart = true;
+
+  /** @param onChange called when a slot became free or the store caught up. */
+  constructor(
+    backend: Backend,
+    store: WorkerStore,
+    session: WorkerSession,
+    outage: Outage,
+    onChange: () => void,
+  ) {
+    this.#backend = backend;
+    this.#store = store;
+    this.#session = session;
+    this.#onChange = onChange;
+    this.#completions = new CompletionWriter(store, outage, (ended, answer) =>
+      this.#onCompleted(ended, answer),
+    );
+  }
+
+  /** Nothing runs and nothing waits. */
+  get isIdle(): boolean {
+    return this.#running.size === 0 && this.#waiting.length === 0;
+  }
+
+  /** Outcomes are still on their way to the store. */
+  get hasPendingCompletions(): boolean {
+    return this.#completions.size > 0;
+  }
+
+  /** Attempts begun so far. */
+  get started(): number {
+    return this.#started;
+  }
+
+  /** How many tasks to claim now: the free slots, and some ahead while tasks are short. 0 while enough are held. */
+  wanted(): number {
+    if (this.#completions.size > MOST_PENDING) return 0;
+    const { concurrency } = this.#session;
+    const ahead = this.#prefetch.size(concurrency);
+    const held = this.#running.size + this.#waiting.length;
+    // A claim is worth most when it brings many: with tasks ahead, wait until half of them are used up.
+    const isEnough = held >= concurrency && held > concurrency + ahead / 2 - 1;
+    return isEnough ? 0 : concurrency + ahead - held;
+  }
+
+  /** How many more attempts may begin under a limit of `maxTasks`. */
+  left(maxTasks: number): number {
+    return maxTasks - this.#started - this.#waiting.length;
+  }
+
+  /** Takes newly claimed tasks, of which `limit` were asked for, and starts as many as there are slots. */
+  add(claimed: readonly ClaimedTask[], limit: number): void {
+    this.#prefetch.claimed(claimed.length, limit);
+    const claimedAtMs = performance.now();
+    for (const task of claimed) {
+      this.#waiting.push({ claimed: task, control: new AttemptControl(), claimedAtMs });
+    }
+    this.#fillSlots();
+  }
+
+  /** Asks the store which attempts were cancelled or lost, and tells them. Always reaches the store. */
+  async check(): Promise<void> {
+    const oldEnough = performance.now() - YOUNG_MS;
+    const held = [...this.#running.values(), ...this.#waiting].filter(
+      ({ claimedAtMs, control }) => claimedAtMs < oldEnough && control.reason === undefined,
+    );
+    if (held.length === 0) return;
+    const attempts = held.map(({ claimed }) => ({ id: claimed.id, fence: claimed.fence }));
+    const { cancelled, lost } = await this.#store.checkAttempts(this.#session, attempts);
+    const controls = new Map(held.map(({ claimed, control }) => [claimed.id, control]));
+    for (const id of cancelled) controls.get(id)?.abort(new TaskCancelled());
+    for (const id of lost) {
+      const reason = `The lease on task ${id} ran out; it may be running elsewhere.`;
+      controls.get(id)?.abort(new TaskLost(reason));
+    }
+    this.#waiting = this.#waiting.filter(({ control }) => !(control.reason instanceof TaskLost));
+  }
+
+  /** Gives back what was claimed ahead when it waits longer than this for a slot, in milliseconds. */
+  handBack(olderThanMs: number): void {
+    const oldest = this.#waiting[0];
+    if (oldest === undefined || performance.now() - oldest.claimedAtMs < olderThanMs) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#prefetch.reset();
+    for (const held of waiting) this.#release(held);
+    this.#onChange();
+  }
+
+  /** No attempt begins any more; what waits is given back. */
+  stopStarting(): void {
+    this.#mayStart = false;
+    this.handBack(0);
+  }
+
+  /** Tells running attempts that the worker stops. */
+  abortRunning(): void {
+    for (const { control } of this.#running.values()) control.abort(new WorkerStopping());
+  }
+
+  /** Gives running attempts back; how they end no longer counts. */
+  releaseRunning(): void {
+    const running = [...this.#running.values()];
+    this.#running.clear();
+    for (const held of running) this.#release(held);
+  }
+
+  /** Resolves when every outcome is durable, or was given up. */
+  async flushed(): Promise<void> {
+    await this.#completions.flushed();
+  }
+
+  /** Stops trying to store outcomes: they will be recovered as lost attempts. */
+  giveUp(): void {
+    this.#completions.giveUp();
+  }
+
+  #fillSlots(): void {
+    if (!this.#mayStart || this.#completions.size > MOST_PENDING) return;
+    const free = this.#session.concurrency - this.#running.size;
+    if (free <= 0 || this.#waiting.length === 0) return;
+    for (const held of this.#waiting.splice(0, free)) {
+      this.#started++;
+      this.#running.set(held.claimed.id, held);
+      void this.#run(held);
+    }
+  }
+
+  async #run({ claimed, control }: Held): Promise<void> {
+    const startedAtMs = performance.now();
+    const { id, fence } = claimed;
+    if (isAnnounced("started")) await announceStarted(this.#backend, claimed.record());
+    const host = { backend: this.#backend, workerId: this.#session.workerId };
+    const end = await runAttempt(claimed, host, control, (changes) =>
+      this.#store.update([{ ...changes, id, fence }]),
+    );
+    this.#prefetch.ended(performance.now() - startedAtMs);
+    // Released by the shutdown meanwhile: nobody waits for it any more.
+    if (!this.#running.delete(id)) return;
+    if (control.reason instanceof TaskLost) this.#reportLost(id);
+    else this.#completions.add({ id, fence, claimed, ...end });
+    this.#fillSlots();
+    this.#onChange();
+  }
+
+  #release({ claimed, control }: Held): void {
+    if (control.reason instanceof TaskLost) return;
+    const { id, fence } = claimed;
+    const outcome = { type: "release" } as const;
+    this.#completions.add({ id, fence, claimed, outcome, changes: null, cancelled: false });
+  }
+
+  #onCompleted(ended: EndedAttempt, answer: CompletionAnswer | undefined): void {
+    if (answer === "lost") this.#reportLost(ended.id);
+    if (answer === "recorded" || answer === "cancelled") this.#announce(ended, answer);
+    if (this.#completions.size === 0 || this.#completions.size === MOST_PENDING) {
+      this.#fillSlots();
+      this.#onChange();
+    }
+  }
+
+  #announce(ended: EndedAttempt, answer: CompletionAnswer): void {
+    const { type } = ended.outcome;
+    const isFinal = type === "successful" || type === "failed" || answer === "cancelled";
+    if (!isFinal) return;
+    if (type === "successful" && answer === "recorded" && !isAnnounced("finished")) return;
+    const cancelRequested = answer === "cancelled" || ended.cancelled;
+    const running = { ...ended.claimed.record(), cancelRequested };
+    void announceFinished(this.#backend, settle(running, ended, this.#backend.now()).record);
+  }
+
+  #reportLost(id: string): void {
+    const { workerId } = this.#session;
+    log("warn", `Task id=${id} was lost by worker ${workerId}; its outcome was not recorded.`, {
+      taskId: id,
+    });
+  }
+}

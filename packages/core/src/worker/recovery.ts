@@ -1,0 +1,41 @@
+import type { Backend } from "../backend.ts";
+import { announceFinished } from "../signals.ts";
+import type { WorkerSession, WorkerStore } from "./worker-store.ts";
+
+/** How often lost attempts of other workers are looked for, in milliseconds. */
+export const RECOVER_EVERY_MS = 1000;
+
+/**
+ * Looks for attempts whose worker vanished.
+ *
+ * After an outage, or a stall of this process, everybody's lease may look expired, though whoever is alive renews it within a moment. So the first
+ * look after an absence only makes sure that the store answers; recovery begins with the next.
+ */
+export class Recovery {
+  readonly #backend: Backend;
+  readonly #store: WorkerStore;
+  readonly #session: WorkerSession;
+  #lastLookMs = Number.NEGATIVE_INFINITY;
+
+  constructor(backend: Backend, store: WorkerStore, session: WorkerSession) {
+    this.#backend = backend;
+    this.#store = store;
+    this.#session = session;
+  }
+
+  /** To be called every `RECOVER_EVERY_MS`. */
+  async look(): Promise<void> {
+    const wasAway = performance.now() - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
+    // Forget the last look first: a rejection below is an absence too.
+    this.#lastLookMs = Number.NEGATIVE_INFINITY;
+    if (wasAway) await this.#store.checkAttempts(this.#session, []);
+    else await this.#recover();
+    this.#lastLookMs = performance.now();
+  }
+
+  async #recover(): Promise<void> {
+    for (const record of await this.#store.recoverLost(this.#session)) {
+      await announceFinished(this.#backend, record);
+    }
+  }
+}
