@@ -1,0 +1,30 @@
+/** What statements take as parameters. */
+export type SqlValue = string | number | null;
+
+/** One row, by column name. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Runs statements: on a connection of ours, or inside a transaction. */
+export interface Executor {
+  /** Rows of a `select`, or of a statement with `returning`. */
+  query(sql: string, params: readonly SqlValue[]): Promise<readonly Row[]>;
+  /** Runs a statement that returns no rows. Resolves with the number of rows it changed. */
+  run(sql: string, params: readonly SqlValue[]): Promise<number>;
+  /** Runs one statement once per list of parameters, in order. Resolves with the numbers of rows changed. */
+  runMany(sql: string, paramLists: readonly (readonly SqlValue[])[]): Promise<readonly number[]>;
+}
+
+/**
+ * A database in use by a backend. Statements given to it directly stand alone; `transaction` groups them.
+ *
+ * Rejections are `BackendUnavailable` with the driver's error as `cause`. A database that is busy is tried again, without holding up the event loop.
+ */
+export interface Connection extends Executor {
+  /**
+   * Runs `work` in one transaction that may write; commits when it resolves and rolls back when it rejects. `work` must be safe to repeat: it runs
+   * again when the store was busy. Inside it only the executor it is given may be used.
+   */
+  transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T>;
+  /** Closes what was opened here. Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { isBusy } from "./errors.ts";
+
+/** First tries go right after other work of this process; most writers hold the lock for less than a millisecond. */
+const EAGER_TRIES = 4;
+const LONGEST_PAUSE_MS = 25;
+
+/**
+ * Runs something again while the database is busy, up to a limit. The event loop is free in between.
+ *
+ * @throws what `work` threw last.
+ */
+export async function whileBusy<T>(work: () => T | Promise<T>, limitMs: number): Promise<T> {
+  let deadline: number | undefined;
+  for (let tries = 0; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      const now = performance.now();
+      deadline ??= now + limitMs;
+      if (now >= deadline) throw error;
+    }
+    await pause(tries);
+  }
+}
+
+async function pause(tries: number): Promise<void> {
+  if (tries < EAGER_TRIES) return new Promise((resolve) => setImmediate(resolve));
+  // Full jitter, so that waiting processes do not come back together.
+  const longest = Math.min(LONGEST_PAUSE_MS, 2 ** (tries - EAGER_TRIES));
+  return sleep(longest * Math.random());
+}

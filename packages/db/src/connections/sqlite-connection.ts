@@ -1,0 +1,136 @@
+import { BackendUnavailable } from "@tasks/core";
+
+import type { Connection, Executor, Row, SqlValue } from "../connection.ts";
+import { whileBusy } from "./busy.ts";
+import { isBusy, toTasksError } from "./errors.ts";
+import { Mutex } from "./mutex.ts";
+import type { SqliteHandle } from "./sqlite-handle.ts";
+
+/** Options of a connection on a synchronous handle. */
+export interface SqliteConnectionOptions {
+  /** How errors call the database; without credentials. */
+  readonly where: string;
+  /** How long a busy database is tried again, in milliseconds. */
+  readonly busyLimitMs: number;
+  /** `close()` closes the handle. */
+  readonly owned: boolean;
+}
+
+/** A connection on a handle of `node:sqlite`, better-sqlite3 or libsql. */
+export class SqliteConnection implements Connection {
+  readonly #handle: SqliteHandle;
+  readonly #options: SqliteConnectionOptions;
+  readonly #mutex = new Mutex();
+  readonly #inside: Executor;
+  #isClosed = false;
+
+  constructor(handle: SqliteHandle, options: SqliteConnectionOptions) {
+    this.#handle = handle;
+    this.#options = options;
+    this.#inside = sqliteExecutor(handle);
+  }
+
+  query(sql: string, params: readonly SqlValue[]): Promise<readonly Row[]> {
+    return this.#alone(() => this.#handle.prepare(sql).all(params));
+  }
+
+  run(sql: string, params: readonly SqlValue[]): Promise<number> {
+    return this.#alone(() => this.#handle.prepare(sql).run(params));
+  }
+
+  runMany(sql: string, paramLists: readonly (readonly SqlValue[])[]): Promise<readonly number[]> {
+    return this.transaction((executor) => executor.runMany(sql, paramLists));
+  }
+
+  async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+    return this.#wrapped(() =>
+      this.#mutex.run(() => whileBusy(() => this.#once(work), this.#options.busyLimitMs)),
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (!this.#options.owned) return;
+    // Work that has begun ends first.
+    await this.#mutex.run(async () => this.#handle.close());
+  }
+
+  async #once<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+    this.#assertUsable();
+    this.#handle.prepare("begin immediate").run([]);
+    try {
+      const result = await work(this.#inside);
+      this.#handle.prepare("commit").run([]);
+      return result;
+    } catch (error) {
+      this.#rollback();
+      throw error;
+    }
+  }
+
+  #rollback(): void {
+    try {
+      this.#handle.prepare("rollback").run([]);
+    } catch {
+      // SQLite rolls back by itself on a full disk or a broken file; the error that led here says more.
+    }
+  }
+
+  /** One statement by itself: at once when nobody else is at work, so that the usual case costs no turn of the queue. */
+  async #alone<T>(statement: () => T): Promise<T> {
+    if (this.#mutex.isFree && !this.#isClosed && !this.#handle.inTransaction()) {
+      try {
+        return statement();
+      } catch (error) {
+        if (!isBusy(error)) throw toTasksError(error, this.#options.where);
+      }
+    }
+    return this.#wrapped(() =>
+      this.#mutex.run(() =>
+        whileBusy(() => {
+          this.#assertUsable();
+          return statement();
+        }, this.#options.busyLimitMs),
+      ),
+    );
+  }
+
+  #assertUsable(): void {
+    if (this.#isClosed) throw new BackendUnavailable(`${this.#options.where}: it was closed.`);
+    // A statement now would join the caller's transaction, and go with it when it is rolled back.
+    if (this.#handle.inTransaction()) throw new OpenTransaction();
+  }
+
+  async #wrapped<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw toTasksError(error, this.#options.where);
+    }
+  }
+}
+
+/** Runs statements on a handle as it stands, inside whatever transaction is open. */
+export function sqliteExecutor(handle: SqliteHandle): Executor {
+  return {
+    query: async (sql, params) => handle.prepare(sql).all(params),
+    run: async (sql, params) => handle.prepare(sql).run(params),
+    runMany: async (sql, paramLists) => {
+      const statement = handle.prepare(sql);
+      return paramLists.map((params) => statement.run(params));
+    },
+  };
+}
+
+/** Waited for like a busy database: the transaction may end any moment. */
+class OpenTransaction extends Error {
+  override readonly name = "OpenTransaction";
+  readonly code = "SQLITE_BUSY";
+  constructor() {
+    super(
+      "a transaction is open on the connection the backend was given. " +
+        "To enqueue inside it, pass it: task.using({ transaction }).enqueue(…)",
+    );
+  }
+}

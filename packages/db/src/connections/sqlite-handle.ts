@@ -1,0 +1,131 @@
+import type { Row, SqlValue } from "../connection.ts";
+
+/** A prepared statement, whichever library made it. */
+export interface SqliteStatement {
+  all(params: readonly SqlValue[]): readonly Row[];
+  /** Number of rows changed. */
+  run(params: readonly SqlValue[]): number;
+}
+
+/** A connection of one of the three libraries, seen the same way. They are all synchronous. */
+export interface SqliteHandle {
+  readonly library: "node:sqlite" | "better-sqlite3" | "libsql";
+  prepare(sql: string): SqliteStatement;
+  /** Someone has a transaction open. */
+  inTransaction(): boolean;
+  /** Absolute path of the database's file; `null` when it is in memory. */
+  file(): string | null;
+  close(): void;
+}
+
+/** A `DatabaseSync` of `node:sqlite`, as far as it is used. */
+export interface NodeSqliteDatabase {
+  prepare(sql: string): {
+    all(...params: SqlValue[]): unknown[];
+    run(...params: SqlValue[]): { changes: number | bigint };
+  };
+  readonly isTransaction?: boolean;
+  exec(sql: string): void;
+  close(): void;
+}
+
+/** A `Database` of better-sqlite3 or libsql, as far as it is used. */
+export interface BetterSqliteDatabase {
+  prepare(sql: string): {
+    readonly reader: boolean;
+    all(params: unknown): unknown[];
+    run(params: unknown): { changes: number | bigint };
+  };
+  readonly inTransaction: boolean;
+  close(): unknown;
+}
+
+/** What `database` accepts. */
+export type SqliteDatabase = NodeSqliteDatabase | BetterSqliteDatabase;
+
+/** Sees what it is given as a handle; `undefined` when it is no connection of a known library. Statements are prepared once per handle. */
+export function toSqliteHandle(database: unknown): SqliteHandle | undefined {
+  if (typeof database !== "object" || database === null) return undefined;
+  const known = handles.get(database);
+  if (known !== undefined) return known;
+  const handle = isNodeSqlite(database)
+    ? fromNodeSqlite(database)
+    : isBetterSqlite(database)
+      ? fromBetterSqlite(database)
+      : undefined;
+  if (handle !== undefined) handles.set(database, handle);
+  return handle;
+}
+
+const handles = new WeakMap<object, SqliteHandle>();
+
+/** Statements kept prepared for each handle; the least recently used goes first. */
+const MOST_STATEMENTS = 128;
+
+function fromNodeSqlite(database: NodeSqliteDatabase): SqliteHandle {
+  return {
+    library: "node:sqlite",
+    prepare: cached((sql) => {
+      const statement = database.prepare(sql);
+      return {
+        all: (params) => statement.all(...params) as Row[],
+        run: (params) => Number(statement.run(...params).changes),
+      };
+    }),
+    inTransaction: () => database.isTransaction === true,
+    file: () => fileOf(database),
+    close: () => database.close(),
+  };
+}
+
+function fromBetterSqlite(database: BetterSqliteDatabase): SqliteHandle {
+  // Only libsql's statements and connections can be put on a remote copy; better-sqlite3 has no `sync`.
+  const library = "sync" in database ? "libsql" : "better-sqlite3";
+  return {
+    library,
+    prepare: cached((sql) => {
+      const statement = database.prepare(sql);
+      return {
+        all: (params) => statement.all(params) as Row[],
+        run: (params) => Number(statement.run(params).changes),
+      };
+    }),
+    inTransaction: () => database.inTransaction,
+    file: () => fileOf(database),
+    close: () => void database.close(),
+  };
+}
+
+function fileOf(database: SqliteDatabase): string | null {
+  const statement = database.prepare("select file from pragma_database_list where name = 'main'");
+  const [row] = statement.all([] as never) as { file?: unknown }[];
+  return typeof row?.file === "string" && row.file !== "" ? row.file : null;
+}
+
+function cached(prepare: (sql: string) => SqliteStatement): (sql: string) => SqliteStatement {
+  const statements = new Map<string, SqliteStatement>();
+  return (sql) => {
+    const known = statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = prepare(sql);
+    statements.set(sql, statement);
+    if (statements.size > MOST_STATEMENTS) {
+      const [oldest] = statements.keys();
+      statements.delete(oldest!);
+    }
+    return statement;
+  };
+}
+
+function isNodeSqlite(database: object): database is NodeSqliteDatabase {
+  return database.constructor.name === "DatabaseSync";
+}
+
+function isBetterSqlite(database: object): database is BetterSqliteDatabase {
+  return (
+    "prepare" in database &&
+    typeof database.prepare === "function" &&
+    "inTransaction" in database &&
+    typeof database.inTransaction === "boolean"
+  );
+}

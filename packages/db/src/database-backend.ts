@@ -1,0 +1,226 @@
+import {
+  Backend,
+  InvalidTaskBackend,
+  announceFinished,
+  isFinished,
+  type BackendOptions,
+  type BackendSupports,
+  type CheckMessage,
+  type Enqueued,
+  type EnqueueOptions,
+  type EnqueueRequest,
+  type ListOptions,
+  type PruneOptions,
+  type QueueInfo,
+  type RecordPage,
+  type StatusCounts,
+  type TaskRecord,
+  type TaskResult,
+  type Worker,
+  type WorkerInfo,
+  type WorkerOptions,
+} from "@tasks/core";
+import { QueueWorker, runOne, type WorkerSession } from "@tasks/core/worker";
+
+import { checkDatabase } from "./check-database.ts";
+import { Enqueuer } from "./enqueuer.ts";
+import type { MigrateOptions } from "./migrations.ts";
+import { Monitor } from "./monitor.ts";
+import { openDatabase, type ConnectionOptions, type DatabaseSource } from "./open-database.ts";
+import { prune } from "./prune.ts";
+import { ResultWaiter } from "./result-waiter.ts";
+import { Store } from "./store.ts";
+import { tableNames } from "./tables.ts";
+import { DatabaseWorkerStore } from "./worker-store.ts";
+
+/** Options of `DatabaseBackend`: one of `url`, `kysely` and `database`, and how to use it. */
+export interface DatabaseBackendOptions extends BackendOptions, DatabaseSource, ConnectionOptions {
+  /** What table names begin with: a letter or underscore, then up to 31 letters, digits or underscores. @default "tasks_" */
+  readonly tablePrefix?: string | undefined;
+  /** Makes the ids of results: 1–64 characters, never the same twice. @default ids that sort by time */
+  readonly idFunction?: (() => string) | undefined;
+  /** How long a worker's lease lasts without a heartbeat, in milliseconds, 100…3,600,000. A dead worker's tasks run elsewhere after it. @default 15000 */
+  readonly leaseMs?: number | undefined;
+  /** Largest JSON text of one payload, in bytes, 1…1,000,000,000. @default 1048576 */
+  readonly maxPayloadBytes?: number | undefined;
+}
+
+/**
+ * Keeps task results in a database, and runs them with workers in as many processes as you like.
+ *
+ * @example
+ * new DatabaseBackend({ url: "sqlite:./tasks.db" })
+ */
+export class DatabaseBackend extends Backend {
+  readonly supports: BackendSupports;
+  readonly #store: Store;
+  readonly #enqueuer: Enqueuer;
+  readonly #monitor: Monitor;
+  readonly #waiter: ResultWaiter;
+  readonly #idFunction: (() => string) | undefined;
+  readonly #leaseMs: number;
+  readonly #timedSessions = new Map<string, WorkerSession>();
+
+  /** Connects to nothing yet. @throws InvalidTaskBackend; NotSupported for databases this version does not speak to. */
+  constructor(options: DatabaseBackendOptions) {
+    super(options);
+    const { tablePrefix, idFunction, leaseMs = 15_000, maxPayloadBytes = 1_048_576 } = options;
+    this.#leaseMs = wholeNumber("leaseMs", leaseMs, 100, 3_600_000);
+    this.#idFunction = idFunction;
+    this.supports = Object.freeze({
+      ...SUPPORTS,
+      maxPayloadBytes: wholeNumber("maxPayloadBytes", maxPayloadBytes, 1, 1_000_000_000),
+      recoveryMs: leaseMs + 2000,
+    });
+    this.#store = new Store(openDatabase(options, options), tables(tablePrefix), () => this.alias);
+    this.#enqueuer = new Enqueuer(this.#store);
+    this.#monitor = new Monitor(this.#store);
+    this.#waiter = new ResultWaiter(this.#store);
+  }
+
+  override async enqueue(request: EnqueueRequest, options?: EnqueueOptions): Promise<Enqueued> {
+    const transaction = options?.transaction ?? undefined;
+    if (transaction === undefined) return this.#enqueuer.enqueue(this.#withId(request));
+    const [enqueued] = await this.#enqueuer.enqueueIn(transaction, [this.#withId(request)]);
+    return enqueued!;
+  }
+
+  override async enqueueMany(
+    requests: readonly EnqueueRequest[],
+    options?: EnqueueOptions,
+  ): Promise<readonly Enqueued[]> {
+    if (requests.length === 0) return [];
+    const withIds = requests.map((request) => this.#withId(request));
+    const transaction = options?.transaction ?? undefined;
+    return transaction === undefined
+      ? this.#enqueuer.enqueueMany(withIds)
+      : this.#enqueuer.enqueueIn(transaction, withIds);
+  }
+
+  override readRecord(id: string): Promise<TaskRecord | undefined> {
+    return this.#monitor.readRecord(id);
+  }
+
+  override async cancel(id: string): Promise<boolean> {
+    const record = await this.#monitor.cancel(id);
+    if (record === undefined) return false;
+    if (isFinished(record.status)) {
+      this.#waiter.announce([id]);
+      await announceFinished(this, record);
+    }
+    return true;
+  }
+
+  override waitForChange(id: string, maxMs: number, signal?: AbortSignal): Promise<void> {
+    return this.#waiter.wait(id, maxMs, signal);
+  }
+
+  override async createWorker(options: WorkerOptions = {}): Promise<Worker> {
+    return new QueueWorker(this, this.#workerStore(), { ...options, leaseMs: this.#leaseMs });
+  }
+
+  override runTask(id: string): Promise<TaskResult> {
+    return runOne(this, this.#workerStore(), id, this.#leaseMs);
+  }
+
+  override listRecords(options: ListOptions): Promise<RecordPage> {
+    return this.#monitor.listRecords(options);
+  }
+
+  override counts(options?: { readonly queueName?: string | undefined }): Promise<StatusCounts> {
+    return this.#monitor.counts(options);
+  }
+
+  override queues(): Promise<readonly QueueInfo[]> {
+    return this.#monitor.queues(this.queueNames);
+  }
+
+  override workers(): Promise<readonly WorkerInfo[]> {
+    return this.#monitor.workers();
+  }
+
+  override async retry(id: string): Promise<boolean> {
+    const record = await this.#monitor.retry(id);
+    if (record !== undefined) this.#store.changes.announce();
+    return record !== undefined;
+  }
+
+  override delete(id: string): Promise<boolean> {
+    return this.#monitor.delete(id);
+  }
+
+  override prune(options?: PruneOptions): Promise<number> {
+    return prune(this.#store, options);
+  }
+
+  /**
+   * Creates or updates the tables; processes may do so at the same time. SQLite databases given by `url` do it themselves on first use.
+   *
+   * @returns the steps taken, such as `["1 initial"]`; none when all is in place.
+   */
+  migrate(options?: MigrateOptions): Promise<readonly string[]> {
+    return this.#store.migrate(options);
+  }
+
+  override check(): Promise<readonly CheckMessage[]> {
+    return checkDatabase(this.#store);
+  }
+
+  override async close(): Promise<void> {
+    await this.#enqueuer.idle();
+    await this.#store.close();
+  }
+
+  #workerStore(): DatabaseWorkerStore {
+    return new DatabaseWorkerStore(this.#store, this.#timedSessions, (ids) =>
+      this.#waiter.announce(ids),
+    );
+  }
+
+  #withId(request: EnqueueRequest): EnqueueRequest {
+    if (this.#idFunction === undefined) return request;
+    const id: unknown = this.#idFunction();
+    if (typeof id === "string" && id.length >= 1 && id.length <= 64) return { ...request, id };
+    throw new InvalidTaskBackend(
+      `idFunction must return a string of 1 to 64 characters, not ${JSON.stringify(id)?.slice(0, 80)}.`,
+    );
+  }
+}
+
+const SUPPORTS = {
+  defer: true,
+  asyncTask: true,
+  getResult: true,
+  priority: true,
+  batch: true,
+  cancel: true,
+  retry: true,
+  timeout: true,
+  unique: true,
+  concurrency: false,
+  schedule: false,
+  progress: true,
+  metadata: true,
+  logs: true,
+  list: true,
+  pause: false,
+  wait: true,
+  worker: true,
+  transaction: "atomic",
+  timeResolutionMs: 1,
+} as const;
+
+function tables(prefix: string | undefined): ReturnType<typeof tableNames> {
+  try {
+    return tableNames(prefix);
+  } catch (cause) {
+    throw new InvalidTaskBackend(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+function wholeNumber(name: string, value: number, low: number, high: number): number {
+  if (Number.isInteger(value) && value >= low && value <= high) return value;
+  throw new InvalidTaskBackend(
+    `${name} must be a whole number from ${low} to ${high}, not ${String(value)}.`,
+  );
+}

@@ -1,0 +1,131 @@
+import type { Enqueued, EnqueueRequest, TaskRecord, TasksError } from "@tasks/core";
+import type { ClaimRequest, LeaseThread, WorkerSession } from "@tasks/core/worker";
+import type { Kysely } from "kysely";
+
+import type { Connection, Executor, Row } from "./connection.ts";
+import type { Migration } from "./migrations.ts";
+import type { TableNames, TasksDatabase } from "./tables.ts";
+
+/** Databases this package speaks to. */
+export type DialectName = "sqlite" | "postgres" | "mysql";
+
+/** A successful attempt, encoded. */
+export interface Success {
+  readonly id: string;
+  readonly fence: number;
+  readonly returnValueJson: string;
+}
+
+/** Which rows a dialect works on: one backend's, in tables of one prefix. */
+export interface Scope {
+  readonly tables: TableNames;
+  /** Alias of the backend. */
+  readonly backend: string;
+}
+
+/**
+ * Everything that differs between databases. Whoever calls it does not know which one runs.
+ *
+ * What is hot has a method of its own, so that each database may use its best statement: many rows at once, arrays, `skip locked`. What is cold is
+ * built with `builder` and runs on any executor, or goes through `transitions` of core under `lockRow`.
+ */
+export interface Dialect {
+  readonly name: DialectName;
+  /** Compiles queries of this dialect; it is connected to nothing. */
+  readonly builder: Kysely<TasksDatabase>;
+  /** The schema's history, oldest first. */
+  migrations(tables: TableNames): readonly Migration[];
+  /** Tells whether a table exists. */
+  hasTable(executor: Executor, name: string): Promise<boolean>;
+
+  /** The present by the store's clock, in milliseconds. */
+  now(executor: Executor): Promise<number>;
+
+  /**
+   * Stores requests in order; enqueue order is their order. A request whose unique key is taken stores nothing and answers with the existing record,
+   * or with the error to reject with. A driver's error ends it halfway: run it in a transaction where all or none must hold.
+   */
+  insert(
+    executor: Executor,
+    scope: Scope,
+    requests: readonly EnqueueRequest[],
+  ): Promise<readonly (Enqueued | TasksError)[]>;
+
+  /**
+   * Claims in one atomic step: ready rows of the request become RUNNING. Scheduled rows that are due count as ready.
+   * Resolves with the rows as they stand after it, best first, with `RECORD_COLUMNS`.
+   */
+  claim(connection: Connection, scope: Scope, request: ClaimRequest): Promise<readonly Row[]>;
+
+  /** Milliseconds until a row of the request may be claimed: 0 for now, `null` when none is in sight. */
+  readyInMs(executor: Executor, scope: Scope, request: ClaimRequest): Promise<number | null>;
+
+  /** At most ten names of ready tasks in the request's queues that are not among its `taskNames`. */
+  unknownTasks(executor: Executor, scope: Scope, request: ClaimRequest): Promise<readonly string[]>;
+
+  /** Stores successes whose fence holds and which nobody asked to cancel; tells for each whether it was stored. */
+  succeed(
+    executor: Executor,
+    scope: Scope,
+    successes: readonly Success[],
+  ): Promise<readonly boolean[]>;
+
+  /** Reads a row by id for a change in the same transaction, so that nobody else changes it meanwhile. */
+  lockRow(executor: Executor, scope: Scope, id: string): Promise<Row | undefined>;
+
+  /** Writes what a transition changed about a locked row. Arguments, names and priority never change. */
+  saveRow(executor: Executor, scope: Scope, record: TaskRecord): Promise<void>;
+
+  /** Stores parts of running rows as JSON text; `null` leaves a part as it is. Conditional on each fence. */
+  updateRunning(
+    executor: Executor,
+    scope: Scope,
+    updates: readonly {
+      readonly id: string;
+      readonly fence: number;
+      readonly progress: string | null;
+      readonly metadata: string | null;
+      readonly logs: string | null;
+    }[],
+  ): Promise<void>;
+
+  /** `id`, `fence`, `status` and `cancel_requested` of these rows. */
+  readStates(executor: Executor, scope: Scope, ids: readonly string[]): Promise<readonly Row[]>;
+
+  /** Grants or extends the session's lease from now. */
+  renewLease(executor: Executor, scope: Scope, session: WorkerSession): Promise<void>;
+
+  /** Ends a session: its lease is over. */
+  endSession(executor: Executor, scope: Scope, sessionId: string): Promise<void>;
+
+  /** How to renew the session's lease from a thread, for databases that need a connection of their own for it. */
+  leaseThread?(file: string, scope: Scope, session: WorkerSession): LeaseThread;
+
+  /** Ids of at most `limit` RUNNING rows whose session has no valid lease. */
+  findLost(executor: Executor, scope: Scope, limit: number): Promise<readonly string[]>;
+
+  /** Forgets sessions whose lease ran out more than `graceMs` ago. */
+  forgetSessions(executor: Executor, scope: Scope, graceMs: number): Promise<void>;
+
+  /** Deletes at most `limit` rows of one final phase that finished at or before a moment, oldest first; all queues when `queueNames` is `null`. */
+  deleteFinished(
+    executor: Executor,
+    scope: Scope,
+    range: FinishedRange,
+    limit: number,
+  ): Promise<number>;
+
+  /** How many rows `deleteFinished` would delete in all. */
+  countFinished(executor: Executor, scope: Scope, range: FinishedRange): Promise<number>;
+
+  /** A value that differs after another connection's commit, or after a statement of someone else on this one. Cheap. */
+  readonly changeTokenSql: string;
+}
+
+/** Finished rows to prune. */
+export interface FinishedRange {
+  readonly phase: number;
+  /** Milliseconds since 1970. */
+  readonly finishedBefore: number;
+  readonly queueNames: readonly string[] | null;
+}

@@ -1,0 +1,161 @@
+import { InvalidTask, TasksError, type Enqueued, type EnqueueRequest } from "@tasks/core";
+
+import { toExecutor } from "./caller-transaction.ts";
+import type { Executor } from "./connection.ts";
+import { whileBusy } from "./connections/busy.ts";
+import { toTasksError } from "./connections/errors.ts";
+import { deferred } from "./deferred.ts";
+import type { Store } from "./store.ts";
+
+/** Rows in one step of a large enqueue, so that neither memory nor the event loop feels its size. */
+const CHUNK_ROWS = 500;
+
+/** A call of `enqueue` that waits for its row to be durable. */
+interface Waiting {
+  readonly request: EnqueueRequest;
+  readonly resolve: (enqueued: Enqueued) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Stores tasks. Calls made at the same time travel as one transaction; each resolves when its own row is durable, and a lone call does not wait for
+ * company.
+ */
+export class Enqueuer {
+  readonly #store: Store;
+  #waiting: Waiting[] = [];
+  #isFlushing = false;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  enqueue(request: EnqueueRequest): Promise<Enqueued> {
+    const { promise, resolve, reject } = deferred<Enqueued>();
+    this.#waiting.push({ request, resolve, reject });
+    if (!this.#isFlushing) {
+      this.#isFlushing = true;
+      // Behind the calls that other code of this turn is about to make.
+      queueMicrotask(() => void this.#flush());
+    }
+    return promise;
+  }
+
+  /** All or none. */
+  async enqueueMany(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
+    const enqueued = await this.#store.transaction((executor) =>
+      this.#insertAll(executor, requests),
+    );
+    this.#store.changes.announce();
+    return enqueued;
+  }
+
+  /** Stores tasks through the caller's transaction: visible to others when it commits. */
+  async enqueueIn(
+    transaction: unknown,
+    requests: readonly EnqueueRequest[],
+  ): Promise<readonly Enqueued[]> {
+    const executor = toExecutor(transaction);
+    const where = "The given transaction";
+    const patient = patientExecutor(executor, this.#store.database.busyLimitMs);
+    try {
+      if (requests.length === 1) return await this.#insertAll(patient, requests);
+      return await inSavepoint(patient, () => this.#insertAll(patient, requests));
+    } catch (error) {
+      throw toTasksError(error, where);
+    }
+  }
+
+  /** Resolves when no call is waiting. */
+  async idle(): Promise<void> {
+    while (this.#isFlushing) await new Promise(setImmediate);
+  }
+
+  async #insertAll(
+    executor: Executor,
+    requests: readonly EnqueueRequest[],
+  ): Promise<readonly Enqueued[]> {
+    const { dialect, scope } = this.#store;
+    const enqueued: Enqueued[] = [];
+    for (let start = 0; start < requests.length; start += CHUNK_ROWS) {
+      if (start > 0) await new Promise(setImmediate);
+      const chunk = requests.slice(start, start + CHUNK_ROWS);
+      for (const answer of await dialect.insert(executor, scope, chunk)) {
+        if (answer instanceof TasksError) throw answer;
+        enqueued.push(answer);
+      }
+    }
+    return enqueued;
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const batch = this.#waiting.splice(0, CHUNK_ROWS);
+        const done = await this.#settle(batch);
+        if (done) this.#store.changes.announce();
+      }
+    } finally {
+      this.#isFlushing = false;
+    }
+  }
+
+  /** Stores a batch together; when the store refuses a row, each by itself, so that a bad one fails alone. */
+  async #settle(batch: readonly Waiting[]): Promise<boolean> {
+    const requests = batch.map(({ request }) => request);
+    try {
+      const answers = await this.#insert(requests);
+      batch.forEach(({ resolve, reject }, index) => {
+        const answer = answers[index]!;
+        if (answer instanceof TasksError) reject(answer);
+        else resolve(answer);
+      });
+      return true;
+    } catch (error) {
+      if (batch.length > 1 && InvalidTask.is(error)) {
+        for (const one of batch) await this.#settle([one]);
+        return true;
+      }
+      for (const { reject } of batch) reject(error);
+      return false;
+    }
+  }
+
+  async #insert(requests: readonly EnqueueRequest[]): Promise<readonly (Enqueued | TasksError)[]> {
+    const { dialect, scope } = this.#store;
+    const connection = await this.#store.connection();
+    const isOneStatement = requests.length === 1 && requests[0]!.unique === null;
+    if (isOneStatement) return dialect.insert(connection, scope, requests);
+    return connection.transaction((executor) => dialect.insert(executor, scope, requests));
+  }
+}
+
+/** All or none within a transaction that goes on afterwards. */
+async function inSavepoint<T>(executor: Executor, work: () => Promise<T>): Promise<T> {
+  await executor.run("savepoint tasks_enqueue", []);
+  try {
+    const result = await work();
+    await executor.run("release savepoint tasks_enqueue", []);
+    return result;
+  } catch (error) {
+    await executor.run("rollback to savepoint tasks_enqueue", []);
+    await executor.run("release savepoint tasks_enqueue", []);
+    throw error;
+  }
+}
+
+/** A deferred transaction takes the write lock with its first write, and may have to wait for it. */
+function patientExecutor(executor: Executor, limitMs: number): Executor {
+  return {
+    query: (sql, params) => whileBusy(() => executor.query(sql, params), limitMs),
+    run: (sql, params) => whileBusy(() => executor.run(sql, params), limitMs),
+    // Repeating a list halfway through would store its first half twice.
+    runMany: async (sql, paramLists) => {
+      const changes: number[] = [];
+      for (const params of paramLists) {
+        changes.push(await whileBusy(() => executor.run(sql, params), limitMs));
+      }
+      return changes;
+    },
+  };
+}

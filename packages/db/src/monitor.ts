@@ -1,0 +1,290 @@
+import {
+  InvalidTask,
+  TASK_STATES,
+  TASK_STATUSES,
+  TaskResultDoesNotExist,
+  type ListOptions,
+  type QueueInfo,
+  type RecordPage,
+  type StatusCounts,
+  type TaskRecord,
+  type TaskState,
+  type WorkerInfo,
+} from "@tasks/core";
+import { transitions } from "@tasks/core/worker";
+import {
+  sql,
+  type Compilable,
+  type ExpressionBuilder,
+  type ExpressionWrapper,
+  type SqlBool,
+} from "kysely";
+
+import type { Row, SqlValue } from "./connection.ts";
+import { readTexts, RECORD_COLUMNS, toDate, toNumber, toRecord, toText } from "./rows.ts";
+import type { Store } from "./store.ts";
+import { PHASE, type TasksDatabase } from "./tables.ts";
+
+/** Reads and changes results for people: lists, counts, cancel, retry, delete. */
+export class Monitor {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async readRecord(id: string): Promise<TaskRecord | undefined> {
+    if (typeof id !== "string" || id.length > 64) return undefined;
+    const [row] = await this.#query(this.#rows().where("id", "=", id));
+    return row === undefined ? undefined : toRecord(row);
+  }
+
+  async listRecords(options: ListOptions): Promise<RecordPage> {
+    const { status, state, queueName, taskName, limit = 50, cursor } = options;
+    assertChoice("status", status, TASK_STATUSES);
+    assertChoice("state", state, TASK_STATES);
+    if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
+      throw new InvalidTask(`limit must be a whole number from 1 to 1000, not ${String(limit)}.`);
+    }
+    let query = this.#rows()
+      .orderBy("seq", "desc")
+      .limit(limit + 1);
+    if (cursor !== undefined) query = query.where("seq", "<", readCursor(cursor));
+    if (status !== undefined) query = query.where("status", "=", status);
+    if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
+    if (taskName !== undefined) query = query.where("task_name", "=", taskName);
+    if (state !== undefined) {
+      const now = await this.#now();
+      query = query.where((where) => ofState(where, state, now));
+    }
+    const rows = await this.#query(query);
+    const shown = rows.slice(0, limit);
+    const nextCursor = rows.length > limit ? String(toNumber(shown.at(-1)?.["seq"])) : null;
+    return { records: shown.map(toRecord), nextCursor };
+  }
+
+  async counts(options: { readonly queueName?: string | undefined } = {}): Promise<StatusCounts> {
+    const { builder } = this.#store.dialect;
+    const { scope, tables } = this.#store;
+    const { queueName } = options;
+    // One query per phase, so that each is counted in its own small index.
+    const count = async (phase: number): Promise<number> => {
+      let query = builder
+        .selectFrom(tables.results)
+        .select(({ fn }) => fn.countAll().as("count"))
+        .where("backend", "=", scope.backend)
+        .where("phase", "=", sql.lit(phase));
+      if (phase >= PHASE.successful) query = query.where("finished_at", "is not", null);
+      if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
+      const [row] = await this.#query(query);
+      return toNumber(row?.["count"]);
+    };
+    return {
+      READY: (await count(PHASE.ready)) + (await count(PHASE.scheduled)),
+      RUNNING: await count(PHASE.running),
+      SUCCESSFUL: await count(PHASE.successful),
+      FAILED: await count(PHASE.failed),
+    };
+  }
+
+  async queues(declared: readonly string[]): Promise<readonly QueueInfo[]> {
+    const now = await this.#now();
+    const queues = new Map<string, Mutable<QueueInfo>>();
+    const info = (name: string): Mutable<QueueInfo> => {
+      let queue = queues.get(name);
+      if (queue === undefined) {
+        queue = { name, ready: 0, scheduled: 0, running: 0, paused: false, oldestReadyMs: null };
+        queues.set(name, queue);
+      }
+      return queue;
+    };
+    for (const name of declared) info(name);
+    for (const phase of [PHASE.ready, PHASE.scheduled, PHASE.running]) {
+      for (const row of await this.#countByQueue(phase, now)) {
+        const queue = info(toText(row["queue_name"]));
+        const total = toNumber(row["total"]);
+        const due = toNumber(row["due"]);
+        if (phase === PHASE.running) {
+          queue.running = total;
+          continue;
+        }
+        queue.ready += due;
+        queue.scheduled += total - due;
+        if (due > 0) {
+          const ageMs = Math.max(0, now - toNumber(row["oldest"]));
+          queue.oldestReadyMs = Math.max(queue.oldestReadyMs ?? 0, ageMs);
+        }
+      }
+    }
+    return [...queues.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async workers(): Promise<readonly WorkerInfo[]> {
+    const { builder } = this.#store.dialect;
+    const { scope, tables } = this.#store;
+    const now = await this.#now();
+    const workers = await this.#query(
+      builder
+        .selectFrom(tables.workers)
+        .selectAll()
+        .where("backend", "=", scope.backend)
+        .where("expires_at", ">", 0)
+        .orderBy("started_at")
+        .orderBy("session_id"),
+    );
+    const running = await this.#query(
+      builder
+        .selectFrom(tables.results)
+        .select(["session_id", ({ fn }) => fn.countAll().as("count")])
+        .where("backend", "=", scope.backend)
+        .where("phase", "=", sql.lit(PHASE.running))
+        .groupBy("session_id"),
+    );
+    const held = new Map(running.map((row) => [row["session_id"], toNumber(row["count"])]));
+    return workers.map((row) => ({
+      workerId: toText(row["worker_id"]),
+      queueNames: readTexts(row["queue_names"]),
+      concurrency: toNumber(row["concurrency"]),
+      startedAt: toDate(row["started_at"]),
+      lastSeenAt: toDate(row["last_seen_at"]),
+      alive: toNumber(row["expires_at"]) > now,
+      running: held.get(row["session_id"]) ?? 0,
+    }));
+  }
+
+  /** `undefined` when it was finished; the changed record otherwise. */
+  cancel(id: string): Promise<TaskRecord | undefined> {
+    return this.#change(id, (record, now) => {
+      const changed = transitions.cancel(record, now);
+      return changed === record ? undefined : changed;
+    });
+  }
+
+  retry(id: string): Promise<TaskRecord | undefined> {
+    return this.#change(id, (record) =>
+      record.status === "FAILED" ? transitions.retry(record) : undefined,
+    );
+  }
+
+  async delete(id: string): Promise<boolean> {
+    const { dialect, scope, tables } = this.#store;
+    const statement = dialect.builder
+      .deleteFrom(tables.results)
+      .where("id", "=", id)
+      .where("backend", "=", scope.backend)
+      .where("status", "<>", "RUNNING")
+      .compile();
+    const connection = await this.#store.connection();
+    const params = statement.parameters as readonly SqlValue[];
+    if ((await connection.run(statement.sql, params)) > 0) return true;
+    if ((await this.readRecord(id)) === undefined) throw new TaskResultDoesNotExist(id);
+    return false;
+  }
+
+  /** Applies a transition to the row, alone with it. */
+  async #change(
+    id: string,
+    transition: (record: TaskRecord, now: Date) => TaskRecord | undefined,
+  ): Promise<TaskRecord | undefined> {
+    const { dialect, scope } = this.#store;
+    return this.#store.transaction(async (executor) => {
+      const row = await dialect.lockRow(executor, scope, id);
+      if (row === undefined) throw new TaskResultDoesNotExist(id);
+      const record = transition(toRecord(row), new Date(await dialect.now(executor)));
+      if (record !== undefined) await dialect.saveRow(executor, scope, record);
+      return record;
+    });
+  }
+
+  #countByQueue(phase: number, now: number): Promise<readonly Row[]> {
+    const { builder } = this.#store.dialect;
+    const { scope, tables } = this.#store;
+    return this.#query(
+      builder
+        .selectFrom(tables.results)
+        .select(({ fn, eb }) => [
+          "queue_name",
+          fn.countAll().as("total"),
+          fn.sum(eb.case().when("due", "<=", now).then(1).else(0).end()).as("due"),
+          fn.min("due").as("oldest"),
+        ])
+        .where("backend", "=", scope.backend)
+        .where("phase", "=", sql.lit(phase))
+        .groupBy("queue_name"),
+    );
+  }
+
+  // oxlint-disable-next-line typescript/explicit-function-return-type -- a builder's type says nothing a reader needs
+  #rows() {
+    const { dialect, scope, tables } = this.#store;
+    return dialect.builder
+      .selectFrom(tables.results)
+      .select([...RECORD_COLUMNS])
+      .where("backend", "=", scope.backend);
+  }
+
+  async #query(query: Compilable): Promise<readonly Row[]> {
+    const compiled = query.compile();
+    const connection = await this.#store.connection();
+    return connection.query(compiled.sql, compiled.parameters as readonly SqlValue[]);
+  }
+
+  async #now(): Promise<number> {
+    return this.#store.dialect.now(await this.#store.connection());
+  }
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Results = ExpressionBuilder<TasksDatabase, "tasks_results">;
+
+/** The same distinctions as core's `taskState`, in SQL. */
+function ofState(
+  where: Results,
+  state: TaskState,
+  now: number,
+): ExpressionWrapper<TasksDatabase, "tasks_results", SqlBool> {
+  const isReady = where("status", "=", "READY");
+  const isFailed = where("status", "=", "FAILED");
+  switch (state) {
+    case "retrying":
+      return where.and([isReady, where("worker_ids", "<>", "[]")]);
+    case "scheduled":
+      return where.and([isReady, where("worker_ids", "=", "[]"), where("run_after", ">", now)]);
+    case "ready":
+      return where.and([
+        isReady,
+        where("worker_ids", "=", "[]"),
+        where.or([where("run_after", "is", null), where("run_after", "<=", now)]),
+      ]);
+    case "blocked":
+      return where.and([where.lit(false)]);
+    case "running":
+      return where.and([where("status", "=", "RUNNING")]);
+    case "successful":
+      return where.and([where("status", "=", "SUCCESSFUL")]);
+    case "cancelled":
+      return where.and([isFailed, where("exception_class", "=", "TaskCancelled")]);
+    case "lost":
+      return where.and([isFailed, where("exception_class", "=", "TaskLost")]);
+    case "failed":
+      return where.and([
+        isFailed,
+        where.or([
+          where("exception_class", "is", null),
+          where("exception_class", "not in", ["TaskCancelled", "TaskLost"]),
+        ]),
+      ]);
+  }
+}
+
+function readCursor(cursor: string): number {
+  if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
+  throw new InvalidTask("cursor must be the nextCursor of an earlier page.");
+}
+
+function assertChoice(name: string, value: string | undefined, choices: readonly string[]): void {
+  if (value === undefined || choices.includes(value)) return;
+  throw new InvalidTask(
+    `${name} must be one of ${choices.join(", ")}, not '${String(value).slice(0, 64)}'.`,
+  );
+}

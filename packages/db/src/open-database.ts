@@ -1,0 +1,178 @@
+import { InvalidTaskBackend, NotSupported } from "@tasks/core";
+import { type Kysely, SqliteAdapter } from "kysely";
+
+import { isKysely } from "./caller-transaction.ts";
+import type { Connection } from "./connection.ts";
+import { KyselyConnection } from "./connections/kysely-connection.ts";
+import { openNodeSqlite } from "./connections/open-node-sqlite.ts";
+import { SqliteConnection } from "./connections/sqlite-connection.ts";
+import {
+  toSqliteHandle,
+  type SqliteDatabase,
+  type SqliteHandle,
+} from "./connections/sqlite-handle.ts";
+import type { Dialect } from "./dialect.ts";
+import { SqliteDialect } from "./dialects/sqlite.ts";
+
+/** Where a backend keeps its tables: exactly one of the three. */
+export interface DatabaseSource {
+  /** `sqlite:./tasks.db`, `sqlite:///absolute/path.db` or `sqlite::memory:`. Opened with `node:sqlite` on first use, closed with the backend. */
+  readonly url?: string | undefined;
+  /** Your Kysely instance with `SqliteDialect`. It stays yours to destroy. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- any database type is welcome, and Kysely is invariant in it
+  readonly kysely?: Kysely<any> | undefined;
+  /** Your connection of `node:sqlite`, better-sqlite3 or libsql. It stays yours to close. */
+  readonly database?: SqliteDatabase | undefined;
+}
+
+/** How connections behave. */
+export interface ConnectionOptions {
+  /** SQLite's `synchronous` of connections opened by `url`: `full` survives a power cut without losing the last commits. @default "normal" */
+  readonly synchronous?: "normal" | "full" | undefined;
+  /** How long a locked database is tried again before `BackendUnavailable`, in milliseconds; the event loop stays free. @default 60000 */
+  readonly busyLimitMs?: number | undefined;
+}
+
+/** A database that is ready to be connected to. */
+export interface Database {
+  readonly dialect: Dialect;
+  /** Connects. Called again after a failure. */
+  connect(): Promise<Connection>;
+  /** Schema migrations are applied on first use. */
+  readonly migratesItself: boolean;
+  /** Path of the file when another thread may open it too; `null` otherwise. */
+  readonly sharedFile: string | null;
+  /** Set when statements go through a library of the user's: the SQLite inside it may differ from other libraries'. */
+  readonly handle: SqliteHandle | null;
+  /** Workers renew their leases from a thread of their own, or have nobody who could take them away. */
+  readonly hasLeaseThread: boolean;
+  /** How long a busy database is tried again, in milliseconds. */
+  readonly busyLimitMs: number;
+}
+
+/**
+ * Resolves the source of a backend's data. Connects to nothing yet.
+ *
+ * @throws InvalidTaskBackend when not exactly one source is given, or it is of an unknown kind; NotSupported for databases without a dialect.
+ */
+export function openDatabase(source: DatabaseSource, options: ConnectionOptions): Database {
+  const { url, kysely, database } = source;
+  const given = [url, kysely, database].filter((value) => value !== undefined);
+  if (given.length !== 1) {
+    throw new InvalidTaskBackend(
+      `DatabaseBackend takes exactly one of url, kysely and database; ${given.length} are given.`,
+    );
+  }
+  if (url !== undefined) return fromUrl(url, options);
+  if (database !== undefined) return fromHandle(database, options);
+  return fromKysely(kysely, options);
+}
+
+const DEFAULT_BUSY_LIMIT_MS = 60_000;
+
+function fromUrl(url: string, options: ConnectionOptions): Database {
+  const path = sqlitePath(url);
+  const { synchronous = "normal", busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
+  if (synchronous !== "normal" && synchronous !== "full") {
+    throw new InvalidTaskBackend(
+      `synchronous must be "normal" or "full", not ${JSON.stringify(synchronous)}.`,
+    );
+  }
+  return {
+    dialect: new SqliteDialect(),
+    connect: async () => {
+      const where = `SQLite database ${path}`;
+      const handle = await openNodeSqlite(path, { where, synchronous, busyLimitMs });
+      return new SqliteConnection(handle, { where, busyLimitMs, owned: true });
+    },
+    migratesItself: true,
+    sharedFile: path === MEMORY ? null : path,
+    // A database in memory dies with its process, and a process knows its own workers to be alive.
+    hasLeaseThread: true,
+    handle: null,
+    busyLimitMs,
+  };
+}
+
+const MEMORY = ":memory:";
+
+function sqlitePath(url: string): string {
+  const [, scheme, rest = ""] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? [];
+  switch (scheme?.toLowerCase()) {
+    case "sqlite": {
+      const path = rest.startsWith("///") ? rest.slice(2) : rest;
+      if (path !== "" && !path.startsWith("//")) return path;
+      throw new InvalidTaskBackend(
+        "A SQLite url is sqlite:./relative/path.db, sqlite:///absolute/path.db or sqlite::memory:.",
+      );
+    }
+    case "postgres":
+    case "postgresql":
+    case "mysql":
+    case "mariadb":
+      throw new NotSupported(
+        `DatabaseBackend does not support ${scheme}: databases in this version. Use sqlite:, or another backend.`,
+      );
+    default:
+      // The text may hold a password; its scheme does not.
+      throw new InvalidTaskBackend(
+        `DatabaseBackend does not know urls of the kind '${scheme ?? "(no scheme)"}'. Use sqlite:./tasks.db.`,
+      );
+  }
+}
+
+function fromHandle(database: SqliteDatabase, options: ConnectionOptions): Database {
+  const handle = toSqliteHandle(database);
+  if (handle === undefined) {
+    throw new InvalidTaskBackend(
+      "database must be a DatabaseSync of node:sqlite, or a Database of better-sqlite3 or libsql.",
+    );
+  }
+  const where = `SQLite database (${handle.library})`;
+  const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
+  return {
+    dialect: new SqliteDialect(),
+    connect: async () => new SqliteConnection(handle, { where, busyLimitMs, owned: false }),
+    migratesItself: false,
+    sharedFile: sharedFileOf(handle),
+    hasLeaseThread: sharedFileOf(handle) !== null || handle.file() === null,
+    handle,
+    busyLimitMs,
+  };
+}
+
+function fromKysely(kysely: unknown, options: ConnectionOptions): Database {
+  if (!isKysely(kysely)) {
+    throw new InvalidTaskBackend("kysely must be a Kysely instance.");
+  }
+  const { adapter } = kysely.getExecutor();
+  // By name as well, for an application that holds another copy of Kysely.
+  if (!(adapter instanceof SqliteAdapter) && adapter.constructor.name !== "SqliteAdapter") {
+    throw new NotSupported(
+      `DatabaseBackend does not support Kysely with ${adapter.constructor.name} in this version. Use SqliteDialect.`,
+    );
+  }
+  const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
+  return {
+    dialect: new SqliteDialect(),
+    connect: async () =>
+      new KyselyConnection(kysely, "begin immediate", {
+        where: "SQLite database (Kysely)",
+        busyLimitMs,
+        owned: false,
+      }),
+    migratesItself: false,
+    sharedFile: null,
+    hasLeaseThread: false,
+    handle: null,
+    busyLimitMs,
+  };
+}
+
+/**
+ * The file of a handle, if a thread may open it with `node:sqlite`. Only one copy of SQLite may use a file within one process: file locks belong to
+ * the process, so two copies do not see each other's and overwrite each other's work.
+ */
+function sharedFileOf(handle: SqliteHandle): string | null {
+  return handle.library === "node:sqlite" ? handle.file() : null;
+}

@@ -1,0 +1,93 @@
+import { BackendUnavailable } from "@tasks/core";
+
+import { ChangeWatcher } from "./change-watcher.ts";
+import type { Connection, Executor } from "./connection.ts";
+import type { Dialect, Scope } from "./dialect.ts";
+import { migrateSchema, type MigrateOptions } from "./migrations.ts";
+import type { Database } from "./open-database.ts";
+import type { TableNames } from "./tables.ts";
+
+/** What the parts of one backend share: the connection, the dialect, the tables. Connects on first use. */
+export class Store {
+  readonly dialect: Dialect;
+  readonly database: Database;
+  readonly tables: TableNames;
+  readonly changes: ChangeWatcher;
+  readonly #alias: () => string;
+  #scope: Scope | undefined;
+  #connecting: Promise<Connection> | undefined;
+  #connection: Connection | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(database: Database, tables: TableNames, alias: () => string) {
+    this.database = database;
+    this.dialect = database.dialect;
+    this.tables = tables;
+    this.#alias = alias;
+    this.changes = new ChangeWatcher(() => this.#readToken());
+  }
+
+  /** The rows that are this backend's. The alias is known only after configuration. */
+  get scope(): Scope {
+    const backend = this.#alias();
+    if (this.#scope?.backend !== backend) {
+      this.#scope = Object.freeze({ tables: this.tables, backend });
+    }
+    return this.#scope;
+  }
+
+  /** The connection, with the schema in place where the backend looks after it itself. */
+  connection(): Promise<Connection> | Connection {
+    return this.#connection ?? this.#connect();
+  }
+
+  /** Runs several statements as one. */
+  async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+    return (await this.connection()).transaction(work);
+  }
+
+  /** Brings the schema to a version; see `migrateSchema`. */
+  async migrate(options?: MigrateOptions): Promise<readonly string[]> {
+    const connection = await this.connection();
+    return migrateSchema(connection, this.dialect, this.tables, options);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #connect(): Promise<Connection> {
+    this.#connecting ??= this.#open().catch((error: unknown) => {
+      // The next call tries again.
+      this.#connecting = undefined;
+      throw error;
+    });
+    return this.#connecting;
+  }
+
+  async #open(): Promise<Connection> {
+    if (this.#closing !== undefined) throw new BackendUnavailable("The backend was closed.");
+    const connection = await this.database.connect();
+    try {
+      if (this.database.migratesItself) await migrateSchema(connection, this.dialect, this.tables);
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+    this.#connection = connection;
+    return connection;
+  }
+
+  async #close(): Promise<void> {
+    this.changes.close();
+    const connection = await this.#connecting?.catch(() => undefined);
+    await connection?.close();
+  }
+
+  async #readToken(): Promise<unknown> {
+    const connection = await this.connection();
+    const [row] = await connection.query(this.dialect.changeTokenSql, []);
+    return row?.["token"];
+  }
+}

@@ -1,0 +1,62 @@
+import type { Kysely, SelectQueryBuilder } from "kysely";
+
+import {
+  DEFAULT_TABLE_PREFIX,
+  tableNames,
+  type ResultsTable,
+  type TasksDatabase,
+} from "./tables.ts";
+
+/** A query of whole result rows, to be narrowed further. */
+export type ResultsQuery = SelectQueryBuilder<
+  TasksDatabase,
+  "tasks_results",
+  {
+    [K in keyof ResultsTable]: ResultsTable[K] extends { __select__: infer S }
+      ? S
+      : ResultsTable[K];
+  }
+>;
+
+/** Queries of results by where they stand. */
+export interface ResultsQueries {
+  /** Every result. */
+  all(): ResultsQuery;
+  /** READY and due. */
+  ready(): ResultsQuery;
+  running(): ResultsQuery;
+  successful(): ResultsQuery;
+  failed(): ResultsQuery;
+  /** SUCCESSFUL or FAILED. */
+  finished(): ResultsQuery;
+}
+
+/** Options of `taskResults`. */
+export interface ResultsQueriesOptions {
+  /** The backend's `tablePrefix`. @default "tasks_" */
+  readonly tablePrefix?: string | undefined;
+}
+
+/**
+ * Queries of the results table for people who want SQL. Columns are described by `ResultsTable`; those that hold JSON are text.
+ *
+ * @example
+ * const failures = await taskResults(db).failed().where("task_name", "=", "sendEmail").orderBy("seq", "desc").limit(10).execute();
+ */
+export function taskResults(
+  // oxlint-disable-next-line typescript/no-explicit-any -- any database type is welcome, and Kysely is invariant in it
+  kysely: Kysely<any>,
+  options: ResultsQueriesOptions = {},
+): ResultsQueries {
+  const { results } = tableNames(options.tablePrefix ?? DEFAULT_TABLE_PREFIX);
+  const db = kysely as Kysely<TasksDatabase>;
+  const all = (): ResultsQuery => db.selectFrom(results).selectAll() as ResultsQuery;
+  return {
+    all,
+    ready: () => all().where("status", "=", "READY").where("due", "<=", Date.now()),
+    running: () => all().where("status", "=", "RUNNING"),
+    successful: () => all().where("status", "=", "SUCCESSFUL"),
+    failed: () => all().where("status", "=", "FAILED"),
+    finished: () => all().where("status", "in", ["SUCCESSFUL", "FAILED"]),
+  };
+}
