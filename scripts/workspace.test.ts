@@ -24,7 +24,7 @@ const published = globSync("packages/*", { cwd: root }).filter(
 describe("the workspace", () => {
   it("names one version of pnpm", () => {
     expect(rootManifest.scripts["pnpm"]).toBe(
-      `npx --yes --prefer-offline ${rootManifest.packageManager}`,
+      `npx --yes --prefer-offline --loglevel=error ${rootManifest.packageManager}`,
     );
   });
 
