@@ -2,7 +2,7 @@ import { globSync } from "node:fs";
 
 import { defineConfig } from "vitest/config";
 
-import type { ServiceName } from "./scripts/services/service.mjs";
+import type { ServiceName } from "./scripts/services/service.ts";
 
 /** The servers that a project's tests use; a project not named here uses none. */
 const services: Readonly<Record<string, ServiceName[]>> = {

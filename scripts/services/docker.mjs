@@ -6,7 +6,7 @@ import { runToEnd } from "../run-to-end.mjs";
 import { findExecutable } from "./find-executable.mjs";
 import { waitForOutput } from "./spawn-server.mjs";
 
-/** @import { PrivateServer, Service } from "./service.mjs" */
+/** @import { PrivateServer, Service } from "./service.ts" */
 
 /** The first run downloads the image. */
 const PULL_AND_START_TIMEOUT_MS = 300_000;

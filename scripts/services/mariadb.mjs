@@ -5,7 +5,7 @@ import { findExecutable, requireExecutable } from "./find-executable.mjs";
 import { spawnServer, withFreePort } from "./spawn-server.mjs";
 import { isRoot } from "./unprivileged-account.mjs";
 
-/** @import { Service } from "./service.mjs" */
+/** @import { Service } from "./service.ts" */
 
 const DATABASE = "tasks";
 

@@ -4,7 +4,7 @@ import { canInstallPackages, installPackages } from "./apt.mjs";
 import { canRunContainers, startContainer } from "./docker.mjs";
 import { services } from "./services.mjs";
 
-/** @import { PrivateServer, Service, ServiceName } from "./service.mjs" */
+/** @import { PrivateServer, Service, ServiceName } from "./service.ts" */
 
 /**
  * Starts the named services side by side, each in the first way that this machine allows: from its own

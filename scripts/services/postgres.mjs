@@ -3,7 +3,7 @@ import { findExecutable, requireExecutable, versionedBinFolders } from "./find-e
 import { spawnServer, withFreePort } from "./spawn-server.mjs";
 import { giveFolder, unprivilegedAccount } from "./unprivileged-account.mjs";
 
-/** @import { Service } from "./service.mjs" */
+/** @import { Service } from "./service.ts" */
 
 const USER = "tasks";
 

@@ -1,7 +1,7 @@
 import { findExecutable, requireExecutable } from "./find-executable.mjs";
 import { spawnServer, withFreePort } from "./spawn-server.mjs";
 
-/** @import { Service } from "./service.mjs" */
+/** @import { Service } from "./service.ts" */
 
 /** @type {Service} */
 export const redis = {

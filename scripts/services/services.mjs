@@ -2,7 +2,7 @@ import { mariadb } from "./mariadb.mjs";
 import { postgres } from "./postgres.mjs";
 import { redis } from "./redis.mjs";
 
-/** @import { Service, ServiceName } from "./service.mjs" */
+/** @import { Service, ServiceName } from "./service.ts" */
 
 /** @type {Readonly<Record<ServiceName, Service>>} */
 export const services = { postgres, mariadb, redis };

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** @import { PrivateServer } from "./service.mjs" */
+/** @import { PrivateServer } from "./service.ts" */
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 500;

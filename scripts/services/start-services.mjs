@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 import { assertServiceName, services } from "./services.mjs";
 
-/** @import { ServiceName } from "./service.mjs" */
+/** @import { ServiceName } from "./service.ts" */
 
 /**
  * @typedef {object} RunningServices

@@ -9,7 +9,7 @@ import { join } from "node:path";
 
 import { obtainServers } from "./obtain.mjs";
 
-/** @import { PrivateServer, ServiceName } from "./service.mjs" */
+/** @import { PrivateServer, ServiceName } from "./service.ts" */
 
 const names = /** @type {ServiceName[]} */ (process.argv.slice(2));
 const folder = await mkdtemp(join(tmpdir(), "tasks-services-"));

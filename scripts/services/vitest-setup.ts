@@ -1,16 +1,7 @@
 import type { TestProject } from "vitest/node";
 
-import type { ServiceName } from "./service.mjs";
+import type { ServiceName } from "./service.ts";
 import { startServices, type RunningServices } from "./start-services.mjs";
-
-declare module "vitest" {
-  export interface ProvidedContext {
-    /** Which services the project's tests use; set in `vitest.config.ts`. */
-    neededServices: ServiceName[];
-    /** Their URLs. Each test run shares one server of a kind, so tests name their own databases or keys. */
-    serviceUrls: Partial<Record<ServiceName, string>>;
-  }
-}
 
 /** What runs for this test run. Each project loads this file anew, so the memory is the process's. */
 interface Shared {

@@ -1,0 +1,36 @@
+/** The kinds of servers that tests can ask for. */
+export type ServiceName = "postgres" | "mariadb" | "redis";
+
+/** How one kind of server is found and started. Every difference between the three is here. */
+export interface Service {
+  readonly name: ServiceName;
+  /** The environment variable that names an existing server. */
+  readonly variable: string;
+  /** The name people know it by. */
+  readonly product: string;
+  /** What holds the server on Debian and Ubuntu. */
+  readonly aptPackages: readonly string[];
+  /** Whether this machine has what `start` needs. */
+  isInstalled(): boolean;
+  /** Starts a throw-away server in an empty folder. */
+  start(folder: string): Promise<PrivateServer>;
+  readonly docker: DockerRecipe;
+}
+
+/** A server that belongs to the process that started it. */
+export interface PrivateServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** How the server is run in a container. */
+export interface DockerRecipe {
+  readonly image: string;
+  /** The port inside the container. */
+  readonly port: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly command: readonly string[];
+  /** What the log says once connections are accepted for good. */
+  readonly ready: RegExp;
+  url(port: number): string;
+}
