@@ -22,7 +22,7 @@ Exit codes:
   0  all right
   1  the command failed
   2  the command line is wrong; nothing was done
-  130, 131, 143  a worker was forced to stop by a second SIGINT, SIGQUIT or SIGTERM`;
+  130, 131, 143  a second SIGINT, SIGQUIT or SIGTERM ended a worker`;
 
 const FIRST_STEPS = `
 First steps:
@@ -77,6 +77,7 @@ function settle(program: Command, { io }: CliContext): void {
     .showHelpAfterError("(add --help for help)")
     .configureHelp({
       showGlobalOptions: true,
+      subcommandTerm: termOf,
       styleTitle: (text) => style("bold", text),
       styleCommandText: (text) => style("cyan", text),
       styleOptionTerm: (text) => style("cyan", text),
@@ -93,6 +94,15 @@ function settle(program: Command, { io }: CliContext): void {
         write(text.replace(/^error:/, createStyler(io.stderr, io.env)("red", "error:")));
       },
     });
+}
+
+/** The command and its arguments; that it has options goes without saying. */
+function termOf(command: Command): string {
+  const words = command.registeredArguments.map((argument) => {
+    const name = argument.variadic ? `${argument.name()}...` : argument.name();
+    return argument.required ? `<${name}>` : `[${name}]`;
+  });
+  return [command.name(), ...words].join(" ");
 }
 
 function readVersion(): string {

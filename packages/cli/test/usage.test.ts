@@ -110,6 +110,7 @@ describe("help", () => {
     for (const name of names) expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, "m"));
     expect(stdout).toContain("First steps:");
     expect(stdout).toContain("Exit codes:");
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
   });
 
   it.each([
