@@ -1,3 +1,4 @@
+import "vitest";
 import type { ServiceName } from "./service.ts";
 
 /**
