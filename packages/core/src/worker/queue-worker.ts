@@ -78,6 +78,11 @@ export class QueueWorker implements Worker {
     return this.#options.workerId;
   }
 
+  /** The store it works on; the conformance suite plays a worker's part on it step by step. */
+  get store(): WorkerStore {
+    return this.#store;
+  }
+
   async run(): Promise<void> {
     if (this.#run !== undefined) {
       throw new TasksError("TASKS_WORKER_USED", "A worker runs once. Create another one.");
