@@ -1,5 +1,5 @@
 import type { TaskStatus } from "@tasks/core";
-import type { Generated } from "kysely";
+import type { ColumnType, Generated } from "kysely";
 
 /**
  * Where a row stands inside the store. Finer than the status: a READY row due later is not among those a claim looks at.
@@ -15,9 +15,10 @@ export interface ResultsTable {
   backend: string;
   queue_name: string;
   task_name: string;
-  status: TaskStatus;
-  /** Internal; see `PHASE`. Programs should read `status`. */
+  /** Where the row stands; `status` follows it. See `PHASE`. */
   phase: number;
+  /** Derived from `phase`; cannot be written. */
+  status: ColumnType<TaskStatus, never, never>;
   priority: number;
   /** `run_after`, else `enqueued_at`: what claims are ordered by within a priority. */
   due: number;

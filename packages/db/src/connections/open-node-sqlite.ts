@@ -1,3 +1,5 @@
+import type * as NodeSqlite from "node:sqlite";
+
 import { NotSupported } from "@tasks/core";
 
 import { whileBusy } from "./busy.ts";
@@ -46,7 +48,7 @@ export async function openNodeSqlite(path: string, options: OpenOptions): Promis
  *
  * @throws NotSupported on Node before 22.13.
  */
-export function loadNodeSqlite(): typeof import("node:sqlite") {
+export function loadNodeSqlite(): typeof NodeSqlite {
   const loaded = process.getBuiltinModule?.("node:sqlite");
   if (loaded !== undefined) return loaded;
   throw new NotSupported(

@@ -23,6 +23,7 @@ export interface NodeSqliteDatabase {
   prepare(sql: string): {
     all(...params: SqlValue[]): unknown[];
     run(...params: SqlValue[]): { changes: number | bigint };
+    setReadBigInts(enabled: boolean): void;
   };
   readonly isTransaction?: boolean;
   exec(sql: string): void;
@@ -68,7 +69,7 @@ function fromNodeSqlite(database: NodeSqliteDatabase): SqliteHandle {
     prepare: cached((sql) => {
       const statement = database.prepare(sql);
       return {
-        all: (params) => statement.all(...params) as Row[],
+        all: (params) => readAll(database, statement, sql, params),
         run: (params) => Number(statement.run(...params).changes),
       };
     }),
@@ -76,6 +77,32 @@ function fromNodeSqlite(database: NodeSqliteDatabase): SqliteHandle {
     file: () => fileOf(database),
     close: () => database.close(),
   };
+}
+
+/** One integer that JavaScript cannot hold makes `node:sqlite` fail the whole statement. Reading must go on around it. */
+function readAll(
+  database: NodeSqliteDatabase,
+  statement: ReturnType<NodeSqliteDatabase["prepare"]>,
+  sql: string,
+  params: readonly SqlValue[],
+): Row[] {
+  try {
+    return statement.all(...params) as Row[];
+  } catch (error) {
+    const isRange = error instanceof Error && "code" in error && error.code === "ERR_OUT_OF_RANGE";
+    // Only what changes nothing may run twice.
+    if (!isRange || !/^\s*select/i.test(sql)) throw error;
+  }
+  const careful = database.prepare(sql);
+  careful.setReadBigInts(true);
+  return (careful.all(...params) as Row[]).map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [
+        name,
+        typeof value === "bigint" ? Number(value) : value,
+      ]),
+    ),
+  );
 }
 
 function fromBetterSqlite(database: BetterSqliteDatabase): SqliteHandle {

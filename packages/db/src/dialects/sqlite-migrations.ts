@@ -1,20 +1,12 @@
 import type { Migration } from "../migrations.ts";
 import type { TableNames } from "../tables.ts";
 
-/** The largest moment a JavaScript date can hold, in milliseconds. */
-const LAST_MS = "8640000000000000";
-
 /** The schema of SQLite, step by step. A step that was released never changes. */
 export function sqliteMigrations(tables: TableNames): readonly Migration[] {
   return [{ version: 1, name: "initial", ...initial(tables) }];
 }
 
 function initial({ results, workers, migrations }: TableNames): Pick<Migration, "up" | "down"> {
-  // The range checks keep every number readable: drivers refuse whole statements over one integer that JavaScript cannot hold.
-  const ms = (column: string): string =>
-    `${column} integer ${between(column, `-${LAST_MS}`, LAST_MS)}`;
-  const count = (column: string): string =>
-    `${column} integer not null default 0 ${between(column, "0", "9007199254740991")}`;
   return {
     up: [
       `create table ${migrations} (
@@ -22,31 +14,34 @@ function initial({ results, workers, migrations }: TableNames): Pick<Migration, 
   name text not null,
   applied_at integer not null
 ) strict`,
+      // Long texts come last: what stands before them is read without walking through them.
       `create table ${results} (
   seq integer primary key,
   id text not null,
   backend text not null,
   queue_name text not null,
   task_name text not null,
-  status text not null ${oneOf("status", "'READY', 'RUNNING', 'SUCCESSFUL', 'FAILED'")},
-  phase integer not null ${between("phase", "1", "5")},
-  priority integer not null default 0 ${between("priority", "-100", "100")},
-  ${ms("due")} not null,
-  ${ms("run_after")},
-  ${ms("enqueued_at")} not null,
-  ${ms("started_at")},
-  ${ms("last_attempted_at")},
-  ${ms("finished_at")},
-  ${count("fence")},
+  phase integer not null,
+  status text not null generated always as (
+    case phase when 3 then 'RUNNING' when 4 then 'SUCCESSFUL' when 5 then 'FAILED' else 'READY' end
+  ) virtual,
+  priority integer not null default 0 check (priority between -100 and 100),
+  due integer not null,
+  run_after integer,
+  enqueued_at integer not null,
+  started_at integer,
+  last_attempted_at integer,
+  finished_at integer,
+  fence integer not null default 0,
   session_id text,
-  ${count("failures")},
-  ${count("lost")},
-  ${count("max_lost")},
-  cancel_requested integer not null default 0 ${oneOf("cancel_requested", "0, 1")},
+  failures integer not null default 0,
+  lost integer not null default 0,
+  max_lost integer not null default 0,
+  cancel_requested integer not null default 0,
   exception_class text,
   unique_key text,
   unique_scope text,
-  ${ms("unique_until")},
+  unique_until integer,
   worker_ids text not null default '[]',
   errors text not null default '[]',
   metadata text not null default '{}',
@@ -75,12 +70,4 @@ function initial({ results, workers, migrations }: TableNames): Pick<Migration, 
     ],
     down: [`drop table ${workers}`, `drop table ${results}`, `drop table ${migrations}`],
   };
-}
-
-function between(column: string, low: string, high: string): string {
-  return `check (${column} between ${low} and ${high})`;
-}
-
-function oneOf(column: string, values: string): string {
-  return `check (${column} in (${values}))`;
 }

@@ -6,6 +6,7 @@ export type SqliteStatements = Readonly<Record<StatementName, string>>;
 
 type StatementName =
   | "insert"
+  | "insertMany"
   | "insertUnique"
   | "releaseWindow"
   | "readUnique"
@@ -32,6 +33,22 @@ type StatementName =
   | "countFinishedOf";
 
 const COLUMNS = RECORD_COLUMNS.join(", ");
+/** Statement lengths for many rows: one long one, and one row at a time for the rest. */
+export const ROWS_PER_INSERT = 50;
+
+/**
+ * What a claim gives back. Numbers come as reals: drivers fail the whole statement over one integer that JavaScript cannot hold. What only rows with a
+ * history have comes packed in one column.
+ */
+const CLAIMED_COLUMNS = [
+  ...["id", "queue_name", "task_name", "metadata", "args"],
+  ...["seq", "fence", "priority", "due", "run_after", "enqueued_at", "max_lost"].map(
+    (column) => `cast(${column} as real) as ${column}`,
+  ),
+  `case when fence > 1 or progress is not null or logs <> '[]' or failures <> 0
+  then json_array(worker_ids, errors, progress, logs, started_at, failures, lost) end as history`,
+].join(", ");
+
 const BEST_FIRST = "order by priority desc, due, seq";
 
 /** Builds the statements. Parameters are positional; a value needed twice is given twice. */
@@ -66,13 +83,13 @@ export function claimStatement(tables: TableNames, queues: number): string {
 function claimOf({ results }: TableNames, where: string): string {
   // Damaged lists are replaced rather than appended to: one bad row must not fail the statement for the others.
   return `update ${results} set
-  status = 'RUNNING', phase = 3, fence = fence + 1,
+  phase = 3, fence = fence + 1,
   started_at = coalesce(started_at, ?), last_attempted_at = ?, session_id = ?,
   worker_ids = case when worker_ids = '[]' then ?
     else json_insert(case when json_valid(worker_ids) then worker_ids else '[]' end, '$[#]', ?) end,
   unique_key = case when unique_scope = 'until-started' then null else unique_key end
 where ${where}
-returning ${COLUMNS}`;
+returning ${CLAIMED_COLUMNS}`;
 }
 
 /** Ready rows of one queue, best first, of tasks the worker knows. The index is named, so that no statistics ever lead away from it. */
@@ -85,8 +102,8 @@ function candidates({ results }: TableNames, columns: string): string {
 function buildStatements(tables: TableNames): SqliteStatements {
   const { results, workers } = tables;
   const insertColumns =
-    "id, backend, queue_name, task_name, status, phase, priority, due, run_after, enqueued_at, max_lost, metadata, args";
-  const insertValues = "?, ?, ?, ?, 'READY', ?, ?, ?, ?, ?, ?, ?, ?";
+    "id, backend, queue_name, task_name, phase, priority, due, run_after, enqueued_at, max_lost, metadata, args";
+  const insertValues = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?";
   const finished = `from ${results} indexed by ${results}_finished where backend = ? and phase = ? and finished_at <= ?`;
   const ofQueues = "and queue_name in (select value from json_each(?))";
   /** Leaps from one value of an index's second column to the next, so that its cost is the number of values. */
@@ -98,6 +115,7 @@ function buildStatements(tables: TableNames): SqliteStatements {
   from found where found.name is not null)`;
   return {
     insert: `insert into ${results} (${insertColumns}) values (${insertValues})`,
+    insertMany: `insert into ${results} (${insertColumns}) values ${Array.from({ length: ROWS_PER_INSERT }, () => `(${insertValues})`).join(", ")}`,
     insertUnique: `insert into ${results} (${insertColumns}, unique_key, unique_scope, unique_until)
 values (${insertValues}, ?, ?, ?)
 on conflict (backend, unique_key) where unique_key is not null do nothing`,
@@ -107,7 +125,7 @@ on conflict (backend, unique_key) where unique_key is not null do nothing`,
 
     claimOne: claimOf(
       tables,
-      "id = ? and backend = ? and status = 'READY' and task_name in (select value from json_each(?))",
+      "id = ? and backend = ? and phase in (1, 2) and task_name in (select value from json_each(?))",
     ),
     head: `${candidates(tables, "seq, priority, due")} limit 1`,
     readyQueues: `${distinct("queue_name", 1, `${results}_ready`)} select name from found where name is not null`,
@@ -120,10 +138,10 @@ where phase = 1 and backend = ? and queue_name in (select value from json_each(?
     promote: `update ${results} set phase = 1 where seq in (
   select seq from ${results} indexed by ${results}_scheduled where phase = 2 and backend = ? and due <= ? order by due limit ?)`,
 
-    succeed: `update ${results} set status = 'SUCCESSFUL', phase = 4, finished_at = ?, return_value = ?,
+    succeed: `update ${results} set phase = 4, finished_at = ?, return_value = ?,
   unique_key = case when unique_scope = 'window' then unique_key end
 where id = ? and fence = ? and phase = 3 and cancel_requested = 0`,
-    saveRow: `update ${results} set status = ?, phase = ?, due = ?, run_after = ?, started_at = ?,
+    saveRow: `update ${results} set phase = ?, due = ?, run_after = ?, started_at = ?,
   last_attempted_at = ?, finished_at = ?, failures = ?, lost = ?, cancel_requested = ?, exception_class = ?,
   unique_key = case when ? = 0 or unique_scope = 'window' then unique_key end,
   worker_ids = ?, errors = ?, metadata = ?, progress = ?, logs = ?, return_value = ?

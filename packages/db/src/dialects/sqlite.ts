@@ -21,7 +21,12 @@ import { toNumber, toRecord, toText } from "../rows.ts";
 import { PHASE, type TableNames, type TasksDatabase } from "../tables.ts";
 import type { SqliteLeaseData } from "./sqlite-lease.ts";
 import { sqliteMigrations } from "./sqlite-migrations.ts";
-import { claimStatement, sqliteStatements, type SqliteStatements } from "./sqlite-statements.ts";
+import {
+  claimStatement,
+  ROWS_PER_INSERT,
+  sqliteStatements,
+  type SqliteStatements,
+} from "./sqlite-statements.ts";
 
 /** Scheduled rows that become ready in one statement. */
 const PROMOTE_ROWS = 2000;
@@ -73,10 +78,8 @@ export class SqliteDialect implements Dialect {
     }));
     // Unique requests go one by one between runs of plain ones, so that enqueue order is kept.
     let plain: (readonly SqlValue[])[] = [];
-    const { insert } = this.#of(scope);
     const flush = async (): Promise<void> => {
-      if (plain.length === 1) await executor.run(insert, plain[0]!);
-      else if (plain.length > 1) await executor.runMany(insert, plain);
+      await this.#insertPlain(executor, scope, plain);
       plain = [];
     };
     for (const [index, request] of requests.entries()) {
@@ -97,26 +100,23 @@ export class SqliteDialect implements Dialect {
     scope: Scope,
     request: ClaimRequest,
   ): Promise<readonly Row[]> {
-    const { session, limit, id } = request;
+    const { limit, id } = request;
     const names = jsonText(request.taskNames);
-    const claimParams = [session.sessionId, ...attemptParams(session.workerId)];
     if (id !== undefined) {
-      const now = Date.now();
-      return connection.query(this.#of(scope).claimOne, [
-        ...[now, now, ...claimParams],
-        ...[id, scope.backend, names],
+      return this.#claim(connection, this.#of(scope).claimOne, request.session, [
+        id,
+        scope.backend,
+        names,
       ]);
     }
     await this.#promote(connection, scope);
     const queues = await this.#queuesToClaim(connection, scope, request);
     if (queues.length === 0) return [];
-    const now = Date.now();
-    const params: SqlValue[] = [now, now, ...claimParams];
+    const params: SqlValue[] = [];
     for (const queue of queues) params.push(scope.backend, queue, names, limit);
     if (queues.length > 1) params.push(limit);
-    const rows = await connection.query(claimStatement(scope.tables, queues.length), params);
-    // `returning` promises no order.
-    return rows.length > 1 ? rows.toSorted(compareRows) : rows;
+    const statement = claimStatement(scope.tables, queues.length);
+    return this.#claim(connection, statement, request.session, params);
   }
 
   async readyInMs(executor: Executor, scope: Scope, request: ClaimRequest): Promise<number | null> {
@@ -133,7 +133,9 @@ export class SqliteDialect implements Dialect {
   ): Promise<readonly string[]> {
     const queues = await this.#queues(executor, scope, request);
     const rows = await executor.query(this.#of(scope).unknownTasks, [
-      ...[scope.backend, jsonText(queues), jsonText(request.taskNames)],
+      scope.backend,
+      jsonText(queues),
+      jsonText(request.taskNames),
     ]);
     return rows.map((row) => toText(row["task_name"]));
   }
@@ -162,16 +164,25 @@ export class SqliteDialect implements Dialect {
     const exceptionClass =
       record.status === "FAILED" ? (record.errors.at(-1)?.exceptionClass ?? null) : null;
     await executor.run(this.#of(scope).saveRow, [
-      ...[record.status, phaseOf(record, due, Date.now()), due],
-      ...[record.runAfter?.getTime() ?? null, record.startedAt?.getTime() ?? null],
-      ...[record.lastAttemptedAt?.getTime() ?? null, record.finishedAt?.getTime() ?? null],
-      ...[record.failures, record.lost, record.cancelRequested ? 1 : 0, exceptionClass],
-      ...[record.finishedAt === null ? 0 : 1],
-      ...[JSON.stringify(record.workerIds), JSON.stringify(record.errors)],
-      ...[JSON.stringify(record.metadata), jsonOrNull(record.progress)],
-      ...[JSON.stringify(record.logs)],
+      phaseOf(record, due, Date.now()),
+      due,
+      record.runAfter?.getTime() ?? null,
+      record.startedAt?.getTime() ?? null,
+      record.lastAttemptedAt?.getTime() ?? null,
+      record.finishedAt?.getTime() ?? null,
+      record.failures,
+      record.lost,
+      record.cancelRequested ? 1 : 0,
+      exceptionClass,
+      record.finishedAt === null ? 0 : 1,
+      JSON.stringify(record.workerIds),
+      JSON.stringify(record.errors),
+      JSON.stringify(record.metadata),
+      jsonOrNull(record.progress),
+      JSON.stringify(record.logs),
       record.status === "SUCCESSFUL" ? JSON.stringify(record.returnValue) : null,
-      ...[record.id, scope.backend],
+      record.id,
+      scope.backend,
     ]);
   }
 
@@ -183,8 +194,11 @@ export class SqliteDialect implements Dialect {
     await executor.runMany(
       this.#of(scope).updateRunning,
       updates.map(({ id, fence, progress, metadata, logs }) => [
-        ...[progress, metadata, logs],
-        ...[id, fence],
+        progress,
+        metadata,
+        logs,
+        id,
+        fence,
       ]),
     );
   }
@@ -201,7 +215,9 @@ export class SqliteDialect implements Dialect {
     const now = Date.now();
     await executor.run(this.#of(scope).renewLease, [
       ...sessionParams(scope, session),
-      ...[now, now, now + session.leaseMs],
+      now,
+      now,
+      now + session.leaseMs,
     ]);
   }
 
@@ -220,7 +236,12 @@ export class SqliteDialect implements Dialect {
   async findLost(executor: Executor, scope: Scope, limit: number): Promise<readonly string[]> {
     const { backend } = scope;
     const rows = await executor.query(this.#of(scope).findLost, [
-      ...[backend, backend, backend, Date.now(), backend, limit],
+      backend,
+      backend,
+      backend,
+      Date.now(),
+      backend,
+      limit,
     ]);
     return rows.map((row) => toText(row["id"]));
   }
@@ -255,6 +276,42 @@ export class SqliteDialect implements Dialect {
     return toNumber(row?.["count"]);
   }
 
+  async #claim(
+    connection: Connection,
+    statement: string,
+    { sessionId, workerId }: WorkerSession,
+    params: readonly SqlValue[],
+  ): Promise<readonly Row[]> {
+    const now = Date.now();
+    const firstWorkers = JSON.stringify([workerId]);
+    const rows = await connection.query(statement, [
+      now,
+      now,
+      sessionId,
+      firstWorkers,
+      workerId,
+      ...params,
+    ]);
+    const claimed = rows.map((row) => claimedRow(row, now, sessionId, firstWorkers));
+    // `returning` promises no order.
+    return claimed.length > 1 ? claimed.sort(compareRows) : claimed;
+  }
+
+  async #insertPlain(
+    executor: Executor,
+    scope: Scope,
+    rows: readonly (readonly SqlValue[])[],
+  ): Promise<void> {
+    const { insert, insertMany } = this.#of(scope);
+    const inTheLong = rows.length - (rows.length % ROWS_PER_INSERT);
+    for (let start = 0; start < inTheLong; start += ROWS_PER_INSERT) {
+      await executor.run(insertMany, rows.slice(start, start + ROWS_PER_INSERT).flat());
+    }
+    const rest = inTheLong === 0 ? rows : rows.slice(inTheLong);
+    if (rest.length === 1) await executor.run(insert, rest[0]!);
+    else if (rest.length > 1) await executor.runMany(insert, rest);
+  }
+
   async #insertUnique(
     executor: Executor,
     scope: Scope,
@@ -267,7 +324,9 @@ export class SqliteDialect implements Dialect {
     await executor.run(releaseWindow, [scope.backend, key, now]);
     const inserted = await executor.run(insertUnique, [
       ...insertParams(scope, request, record, now),
-      ...[key, span, span === "window" ? now + windowMs : null],
+      key,
+      span,
+      span === "window" ? now + windowMs : null,
     ]);
     if (inserted > 0) return { record, deduplicated: false };
     const [row] = await executor.query(readUnique, [scope.backend, key]);
@@ -355,9 +414,18 @@ function insertParams(
   const runAfter = record.runAfter === null ? null : record.runAfter.getTime();
   const due = runAfter ?? now;
   return [
-    ...[record.id, backend, record.queueName, record.taskName, phaseOf(record, due, now)],
-    ...[record.priority, due, runAfter, now, record.maxLost],
-    ...[jsonText(record.metadata), request.argsJson],
+    record.id,
+    backend,
+    record.queueName,
+    record.taskName,
+    phaseOf(record, due, now),
+    record.priority,
+    due,
+    runAfter,
+    now,
+    record.maxLost,
+    jsonText(record.metadata),
+    request.argsJson,
   ];
 }
 
@@ -374,9 +442,29 @@ function phaseOf({ status }: TaskRecord, due: number, now: number): number {
   }
 }
 
-/** The worker ids of a first attempt as JSON text, and the id to append to earlier ones. */
-function attemptParams(workerId: string): readonly [string, string] {
-  return [JSON.stringify([workerId]), workerId];
+/** A row as a claim left it. Most have no history, and read as their first attempt. */
+function claimedRow(row: Row, now: number, sessionId: string, firstWorkers: string): Row {
+  const claimed = {
+    ...row,
+    status: "RUNNING",
+    started_at: now,
+    last_attempted_at: now,
+    finished_at: null,
+    session_id: sessionId,
+    cancel_requested: 0,
+    worker_ids: firstWorkers,
+    errors: "[]",
+    progress: null,
+    logs: "[]",
+    failures: 0,
+    lost: 0,
+    return_value: null,
+  };
+  if (typeof row["history"] !== "string") return claimed;
+  const [worker_ids, errors, progress, logs, started_at, failures, lost] = JSON.parse(
+    row["history"],
+  ) as unknown[];
+  return { ...claimed, worker_ids, errors, progress, logs, started_at, failures, lost };
 }
 
 function compareRows(a: Row, b: Row): number {
