@@ -1,18 +1,25 @@
 import type { KnipConfig } from "knip";
 
+/** Test files that no test runner names. */
+const testEntries = ["test/**/*.test-d.ts", "test/packed/*.mjs"];
+
 const config: KnipConfig = {
   // Declarations name the types of exported functions, so those are exported with them.
   ignoreExportsUsedInFile: { interface: true, type: true },
   workspaces: {
     ".": {
-      entry: ["scripts/**/*.test.ts", "scripts/packaging/probes/*"],
+      entry: [
+        "scripts/**/*.test.ts",
+        "scripts/packaging/probes/*",
+        "scripts/services/provided-context.ts",
+      ],
       project: ["scripts/**/*.{ts,mjs,cjs}"],
       // The packaging proof calls these commands by name.
       ignoreDependencies: ["@arethetypeswrong/cli", "publint"],
     },
-    "packages/*": {
-      entry: ["test/**/*.test-d.ts", "test/packed/*.mjs"],
-    },
+    "packages/*": { entry: testEntries },
+    // The thread is started by its address.
+    "packages/core": { entry: [...testEntries, "src/worker/lease-thread.ts"] },
   },
 };
 

@@ -28,9 +28,9 @@ function project(root: string, include: string) {
   };
 }
 
-const packages = globSync(["packages/*/test", "apps/*/test"], { cwd: import.meta.dirname }).map(
-  (folder) => folder.replace(/[\\/]test$/, ""),
-);
+const packages = globSync(["packages/*/test", "apps/*/test", "benchmarks/test"], {
+  cwd: import.meta.dirname,
+}).map((folder) => folder.replace(/[\\/]test$/, ""));
 
 const report = process.env["TEST_REPORT"];
 
