@@ -26,7 +26,7 @@ export async function importTaskModules(loaded: LoadedConfig): Promise<readonly 
  *
  * @throws CliError for a pattern that matches nothing.
  */
-export async function findTaskModules({ config, file }: LoadedConfig): Promise<readonly string[]> {
+async function findTaskModules({ config, file }: LoadedConfig): Promise<readonly string[]> {
   const excluded = config.tasks.filter(isExclusion).map((pattern) => pattern.slice(1));
   const found = new Set<string>();
   for (const pattern of config.tasks.filter((one) => !isExclusion(one))) {

@@ -60,7 +60,7 @@ export function renderTable(
       ),
     ),
   ]
-    .map((text) => `${text}\n`)
+    .map((text) => `${text.trimEnd()}\n`)
     .join("");
 }
 

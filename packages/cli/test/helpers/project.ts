@@ -10,6 +10,9 @@ import { vi } from "vitest";
 import { runCli, type CliIo } from "../../src/index.ts";
 
 const PACKAGE = fileURLToPath(new URL("../..", import.meta.url));
+// Processes take their time to start on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
+
 const MAIN = join(PACKAGE, "src/main.ts");
 
 /** What a command left behind. */
@@ -23,11 +26,11 @@ export interface Outcome {
 export interface RunningCommand {
   readonly child: ChildProcess;
   /** Everything it has written so far. */
-  output(): string;
+  readonly output: () => string;
   /** Resolves when its output holds this text. */
   sees(text: string | RegExp): Promise<void>;
   /** Resolves with its exit code, and how long that took from now. */
-  ends(): Promise<{
+  readonly ends: () => Promise<{
     readonly code: number | null;
     readonly signal: string | null;
     readonly tookMs: number;
@@ -115,13 +118,13 @@ function startCommand(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): RunningCommand {
-  const { NODE_OPTIONS: _options, ...inherited } = process.env;
+  const { NODE_OPTIONS: _options, FORCE_COLOR: _color, ...inherited } = process.env;
   const child = spawn(process.execPath, [MAIN, ...argv], {
     cwd: folder,
-    env: { ...inherited, NO_COLOR: "1", FORCE_COLOR: "", ...env },
+    env: { ...inherited, NO_COLOR: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const ended = once(child, "exit") as Promise<[number | null, string | null]>;
+  const ended = once(child, "close") as Promise<[number | null, string | null]>;
   let written = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (text: string) => (written += text));

@@ -16,7 +16,7 @@ function cells(...texts: string[]): { readonly text: string }[] {
 describe("renderTable", () => {
   it("aligns columns to their widest cell, numbers to the right", () => {
     const table = renderTable(columns, [cells("a", "1", "x"), cells("bcdef", "1000", "")], plain);
-    expect(table).toBe("NAME   COUNT  NOTE\na          1  x\nbcdef   1000  \n");
+    expect(table).toBe("NAME   COUNT  NOTE\na          1  x\nbcdef   1000\n");
   });
 
   it("counts wide characters as two", () => {
