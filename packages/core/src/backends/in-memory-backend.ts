@@ -151,19 +151,27 @@ export abstract class InMemoryBackend extends Backend {
   }
 
   override async prune(options: PruneOptions = {}): Promise<number> {
-    const { minAgeMs = DEFAULT_MIN_AGE_MS, queueNames, dryRun = false, onProgress } = options;
+    const { minAgeMs = DEFAULT_MIN_AGE_MS, queueNames, dryRun = false } = options;
+    const { batchSize = 1000, onProgress, signal } = options;
     const failedMinAgeMs = options.failedMinAgeMs ?? minAgeMs;
     const nowMs = this.now().getTime();
-    const old = [...this.store.entries.values()].filter(({ record }) => {
-      if (record.finishedAt === null) return false;
-      if (queueNames !== undefined && !queueNames.includes(record.queueName)) return false;
-      const ageMs = nowMs - record.finishedAt.getTime();
-      return ageMs >= (record.status === "FAILED" ? failedMinAgeMs : minAgeMs);
-    });
+    const old = oldestFirst(
+      [...this.store.entries.values()].filter(({ record }) => {
+        if (record.finishedAt === null) return false;
+        if (queueNames !== undefined && !queueNames.includes(record.queueName)) return false;
+        const ageMs = nowMs - record.finishedAt.getTime();
+        return ageMs >= (record.status === "FAILED" ? failedMinAgeMs : minAgeMs);
+      }),
+    );
     if (dryRun) return old.length;
-    for (const entry of old) this.store.remove(entry);
-    onProgress?.(old.length, old.length);
-    return old.length;
+    let deleted = 0;
+    while (deleted < old.length && signal?.aborted !== true) {
+      const batch = old.slice(deleted, deleted + batchSize);
+      for (const entry of batch) this.store.remove(entry);
+      deleted += batch.length;
+      onProgress?.(deleted, old.length);
+    }
+    return deleted;
   }
 
   #entry(id: string): Entry {
@@ -180,4 +188,9 @@ export abstract class InMemoryBackend extends Backend {
       (state === undefined || taskState(record, this.now()) === state)
     );
   }
+}
+
+function oldestFirst(entries: readonly Entry[]): readonly Entry[] {
+  const finishedMs = ({ record }: Entry): number => record.finishedAt?.getTime() ?? 0;
+  return entries.toSorted((a, b) => finishedMs(a) - finishedMs(b));
 }
