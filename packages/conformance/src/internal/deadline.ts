@@ -1,0 +1,33 @@
+/** Rejects with a sentence that says what did not happen, when a promise takes longer than `ms`. */
+export async function within<T>(ms: number, what: string, promise: Promise<T> | T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms.`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Looks again and again until `check` gives something truthy, which it resolves with. For facts that no event announces. */
+export async function until<T>(
+  what: string,
+  check: () => T | Promise<T>,
+  { timeoutMs = 10_000 }: { readonly timeoutMs?: number | undefined } = {},
+): Promise<Exclude<T, false | undefined>> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await check();
+    if (value) return value as Exclude<T, false | undefined>;
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms.`);
+    await pause(5);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

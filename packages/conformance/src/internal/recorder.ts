@@ -1,0 +1,80 @@
+import {
+  taskEnqueued,
+  taskFinished,
+  taskLog,
+  taskStarted,
+  type Backend,
+  type TaskResult,
+} from "@tasks/core";
+
+/** One task signal, as it was received. */
+export interface RecordedEvent {
+  readonly type: "enqueued" | "started" | "finished";
+  readonly sender: Backend;
+  readonly taskResult: TaskResult;
+}
+
+/** One log record about a result. */
+export interface RecordedLog {
+  readonly level: string;
+  readonly message: string;
+}
+
+const events: RecordedEvent[] = [];
+const logs = new Map<string, RecordedLog[]>();
+const warnings: string[] = [];
+let users = 0;
+let disconnect: (() => void) | undefined;
+
+/**
+ * Listens to every signal of this process while at least one test runs; while it does, the framework's log goes here instead of stderr.
+ * Signals are shared by the whole process, so tests look up what is theirs.
+ */
+export function startRecording(): () => void {
+  users += 1;
+  disconnect ??= connect();
+  return () => {
+    users -= 1;
+    if (users > 0) return;
+    disconnect?.();
+    disconnect = undefined;
+    events.length = 0;
+    warnings.length = 0;
+    logs.clear();
+  };
+}
+
+/** Signals that a filter picks, in the order of their arrival. */
+export function recordedEvents(
+  filter: (event: RecordedEvent) => boolean,
+): readonly RecordedEvent[] {
+  return events.filter(filter);
+}
+
+/** Log records about one result. */
+export function recordedLogs(taskId: string): readonly RecordedLog[] {
+  return logs.get(taskId) ?? [];
+}
+
+/** Warnings and errors of the log, whomever they are about. */
+export function recordedWarnings(): readonly string[] {
+  return warnings;
+}
+
+function connect(): () => void {
+  const disconnects = [
+    taskEnqueued.connect((event) => void events.push({ type: "enqueued", ...event })),
+    taskStarted.connect((event) => void events.push({ type: "started", ...event })),
+    taskFinished.connect((event) => void events.push({ type: "finished", ...event })),
+    taskLog.connect(({ level, message, taskId }) => {
+      if (level === "warn" || level === "error") warnings.push(message);
+      if (taskId === undefined) return;
+      const lines = logs.get(taskId) ?? [];
+      lines.push({ level, message });
+      logs.set(taskId, lines);
+    }),
+  ];
+  return () => {
+    for (const undo of disconnects) undo();
+  };
+}

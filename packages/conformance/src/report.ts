@@ -1,0 +1,80 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+
+import type { BackendSupports } from "@tasks/core";
+
+/**
+ * How one requirement fared.
+ *
+ * - `passed`, `failed`: it was exercised.
+ * - `not-applicable`: the backend does not declare what it is about, or its surroundings do not offer what it takes.
+ * - `known-failure`: it failed, as a baseline entry says.
+ */
+export type OutcomeStatus = "passed" | "failed" | "not-applicable" | "known-failure";
+
+/** The outcome of one requirement. */
+export interface Outcome {
+  readonly id: string;
+  readonly status: OutcomeStatus;
+  /** Why it does not apply, why it is known to fail, or the error's message. */
+  readonly reason?: string | undefined;
+}
+
+/** What `TASKS_CONFORMANCE_REPORT` receives: plain JSON data, the same for the same code. */
+export interface ConformanceReport {
+  /** Name of the backend. */
+  readonly name: string;
+  readonly supports: BackendSupports | null;
+  /** In the order of the suite. */
+  readonly outcomes: readonly Outcome[];
+}
+
+/** How many requirements have each status. */
+export function countOutcomes(
+  outcomes: readonly Outcome[],
+): Readonly<Record<OutcomeStatus, number>> {
+  const counts = { passed: 0, failed: 0, "not-applicable": 0, "known-failure": 0 };
+  for (const { status } of outcomes) counts[status] += 1;
+  return counts;
+}
+
+/** What a run has to say at its end: counts, and every requirement that was not exercised or is known to fail, with its reason. */
+export function summarize(report: ConformanceReport): string {
+  const counts = countOutcomes(report.outcomes);
+  const lines = [
+    `${report.name}: ${counts.passed} of ${report.outcomes.length} requirements passed, ${counts.failed} failed, ` +
+      `${counts["known-failure"]} known failures, ${counts["not-applicable"]} not applicable.`,
+  ];
+  for (const { id, reason } of report.outcomes.filter(({ status }) => status === "known-failure")) {
+    lines.push(`  known failure ${id}: ${reason}`);
+  }
+  for (const [reason, ids] of groupByReason(report.outcomes)) {
+    lines.push(`  not applicable because ${reason}: ${ids.length} (${ids.join(", ")})`);
+  }
+  return lines.join("\n");
+}
+
+/**
+ * Writes a report to `<folder>/<name>.json`.
+ *
+ * @returns the file's path.
+ */
+export async function writeReport(report: ConformanceReport, folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const name = report.name
+    .replace(/[^A-Za-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "")
+    .toLowerCase();
+  const file = path.join(folder, `${name}.json`);
+  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+  return file;
+}
+
+function groupByReason(outcomes: readonly Outcome[]): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  for (const { id, status, reason = "" } of outcomes) {
+    if (status !== "not-applicable") continue;
+    groups.set(reason, [...(groups.get(reason) ?? []), id]);
+  }
+  return groups;
+}

@@ -1,0 +1,367 @@
+import assert from "node:assert/strict";
+
+import { DiscardTask, PayloadTooLarge, RetryTask, SnoozeTask } from "@tasks/core";
+
+import { createDeferred } from "../internal/deferred.ts";
+import type { Requirement } from "../requirement.ts";
+
+class CustomError extends Error {
+  override readonly name = "CustomError";
+}
+
+/** What an attempt leaves behind. */
+export const outcomeRequirements: readonly Requirement[] = [
+  {
+    id: "outcome.success",
+    sentence: "A task that returns is SUCCESSFUL, with its return value and one attempt.",
+    needs: ["execution"],
+    upstream: ["92", "190"],
+    test: async (t) => {
+      const result = await t.run(
+        t.task((a: number, b: number) => a * b),
+        6,
+        7,
+      );
+      const { status, state, isFinished, returnValue, attempts, errors } = result;
+      assert.deepEqual(
+        { status, state, isFinished, returnValue, attempts, errors },
+        {
+          status: "SUCCESSFUL",
+          state: "successful",
+          isFinished: true,
+          returnValue: 42,
+          attempts: 1,
+          errors: [],
+        },
+      );
+    },
+  },
+  {
+    id: "outcome.times",
+    sentence: "A finished result was enqueued, started and finished in this order.",
+    needs: ["execution"],
+    upstream: ["88", "190", "255"],
+    test: async (t) => {
+      const { enqueuedAt, startedAt, lastAttemptedAt, finishedAt } = await t.run(
+        t.task(() => null),
+      );
+      assert.ok(startedAt !== null && finishedAt !== null);
+      assert.ok(enqueuedAt <= startedAt, "enqueued before started");
+      assert.ok(startedAt <= finishedAt, "started before finished");
+      assert.equal(lastAttemptedAt?.getTime(), startedAt.getTime());
+    },
+  },
+  {
+    id: "outcome.null",
+    sentence: "A task that returns null is SUCCESSFUL, and reading null does not throw.",
+    needs: ["execution"],
+    upstream: ["R1"],
+    test: async (t) => assert.equal((await t.run(t.task(() => null))).returnValue, null),
+  },
+  {
+    id: "outcome.undefined",
+    sentence: "undefined is stored as null.",
+    needs: ["execution"],
+    upstream: ["23"],
+    test: async (t) => assert.equal((await t.run(t.task(() => undefined))).returnValue, null),
+  },
+  {
+    id: "outcome.return-value-is-normalised",
+    sentence: "Return values are normalised as arguments are.",
+    needs: ["execution"],
+    upstream: ["131", "R6"],
+    test: async (t) => {
+      const value = { text: "é", list: [1.5, -0, false, null], none: undefined, n: { e: {} } };
+      const result = await t.run(
+        t.task(() => ({ ...value, bytes: new TextEncoder().encode("ü") }) as never),
+      );
+      assert.deepEqual(result.returnValue, {
+        text: "é",
+        list: [1.5, 0, false, null],
+        n: { e: {} },
+        bytes: "ü",
+      });
+    },
+  },
+  {
+    id: "outcome.return-value-not-json",
+    sentence:
+      "A return value that is not JSON fails the task with a TypeError that names the path.",
+    needs: ["execution"],
+    upstream: ["91", "200", "257"],
+    test: async (t) => {
+      const values = [() => 1, new Date(), { a: [1n] }, new Set(), Number.NaN, "\u0000"];
+      for (const value of values) {
+        const result = await t.run(t.task(() => value));
+        assert.equal(result.status, "FAILED");
+        assert.equal(result.errors[0]!.exceptionClass, "TypeError");
+        assert.match(result.errors[0]!.message, /Unsupported type at return value/);
+      }
+    },
+  },
+  {
+    id: "outcome.return-value-too-large",
+    sentence: "A return value above maxPayloadBytes fails the task with PayloadTooLarge.",
+    needs: ["execution"],
+    test: async (t) => {
+      const result = await t.run(t.task(() => "x".repeat(t.supports.maxPayloadBytes)));
+      assert.equal(result.status, "FAILED");
+      assert.equal(result.errors[0]!.exceptionClass, PayloadTooLarge.name);
+    },
+  },
+  {
+    id: "outcome.failure",
+    sentence: "A task that throws is FAILED, and reading its return value throws “Task failed”.",
+    needs: ["execution"],
+    upstream: ["88", "198", "255"],
+    test: async (t) => {
+      const result = await t.run(
+        t.task(() => {
+          throw new TypeError("wrong type");
+        }),
+      );
+      assert.deepEqual([result.status, result.state, result.attempts], ["FAILED", "failed", 1]);
+      assert.throws(() => result.returnValue as unknown, { message: "Task failed" });
+    },
+  },
+  {
+    id: "outcome.async-failure",
+    sentence: "A rejected promise fails the task as a throw does.",
+    needs: ["execution"],
+    test: async (t) => {
+      const result = await t.run(t.task(async () => Promise.reject(new RangeError("later"))));
+      assert.deepEqual([result.status, result.errors[0]!.exceptionClass], ["FAILED", "RangeError"]);
+    },
+  },
+  {
+    id: "outcome.error-record",
+    sentence:
+      "A stored error has class, message, a traceback that ends with both, attempt, worker and time.",
+    needs: ["execution"],
+    upstream: ["88", "145", "198", "255"],
+    test: async (t) => {
+      const result = await t.run(
+        t.task(() => {
+          throw new CustomError("on purpose");
+        }),
+      );
+      assert.equal(result.errors.length, 1);
+      const { exceptionClass, message, traceback, attempt, workerId, occurredAt } =
+        result.errors[0]!;
+      assert.deepEqual(
+        { exceptionClass, message, attempt, workerId },
+        {
+          exceptionClass: "CustomError",
+          message: "on purpose",
+          attempt: 1,
+          workerId: result.workerIds[0],
+        },
+      );
+      assert.match(traceback, /CustomError: on purpose$/);
+      assert.ok(occurredAt instanceof Date && occurredAt >= result.enqueuedAt);
+    },
+  },
+  {
+    id: "outcome.nested-error",
+    sentence:
+      "Of an error with causes the outermost class is recorded, and the traceback holds them all.",
+    needs: ["execution"],
+    upstream: ["199", "256"],
+    test: async (t) => {
+      const result = await t.run(
+        t.task(() => {
+          throw new CustomError("outer", { cause: new TypeError("inner") });
+        }),
+      );
+      const [error] = result.errors;
+      assert.equal(error!.exceptionClass, "CustomError");
+      assert.match(error!.traceback, /TypeError: inner/);
+      assert.match(error!.traceback, /CustomError: outer$/);
+    },
+  },
+  {
+    id: "outcome.arguments-as-shown",
+    sentence: "The task receives exactly the arguments that its result shows.",
+    needs: ["execution"],
+    upstream: ["R4"],
+    test: async (t) => {
+      let received: unknown;
+      const task = t.task((...args: unknown[]) => void (received = args));
+      const result = await t.run(task, { a: undefined, b: -0 }, new TextEncoder().encode("x"));
+      assert.deepEqual(received, result.args);
+      assert.deepEqual(received, [{ b: 0 }, "x"]);
+    },
+  },
+  {
+    id: "outcome.arguments-are-fresh",
+    sentence:
+      "A task that changes its argument changes neither the caller's object nor the result's.",
+    needs: ["execution"],
+    upstream: ["R5"],
+    test: async (t) => {
+      const given = { list: [1] };
+      const result = await t.run(
+        t.task((value: { list: number[] }) => void value.list.push(2)),
+        given,
+      );
+      assert.deepEqual(given, { list: [1] });
+      assert.deepEqual(result.args, [{ list: [1] }]);
+    },
+  },
+  {
+    id: "outcome.arguments-are-fresh-on-retry",
+    sentence: "The next attempt receives the arguments as they were enqueued.",
+    needs: ["execution", "retry"],
+    upstream: ["R5"],
+    test: async (t) => {
+      const seen: number[] = [];
+      const task = t.task(
+        { maxAttempts: 2, backoff: { type: "fixed", delayMs: 0, jitter: 0 } },
+        (list: number[]) => {
+          seen.push(list.length);
+          list.push(0);
+          if (seen.length === 1) throw new Error("again");
+        },
+      );
+      await t.run(task, [1]);
+      assert.deepEqual(seen, [1, 1]);
+    },
+  },
+  {
+    id: "outcome.wrong-arguments",
+    sentence: "A call the function cannot work with fails that task only.",
+    needs: ["execution"],
+    test: async (t) => {
+      const task = t.task((text: string) => text.toUpperCase());
+      const bad = await task.enqueue();
+      const good = await task.enqueue("a");
+      await t.finish(bad, good);
+      assert.deepEqual([bad.status, good.status], ["FAILED", "SUCCESSFUL"]);
+      assert.equal(bad.errors[0]!.exceptionClass, "TypeError");
+    },
+  },
+  {
+    id: "outcome.discard",
+    sentence: "DiscardTask ends a task as FAILED, whatever attempts are left.",
+    needs: ["execution", "retry"],
+    test: async (t) => {
+      const result = await t.run(
+        t.task({ maxAttempts: 5 }, () => {
+          throw new DiscardTask("no use");
+        }),
+      );
+      assert.deepEqual([result.status, result.attempts], ["FAILED", 1]);
+      assert.equal(result.errors[0]!.message, "no use");
+    },
+  },
+  {
+    id: "outcome.snooze",
+    sentence: "SnoozeTask runs the task again later and leaves no attempt and no error behind.",
+    needs: ["worker", "getResult"],
+    test: async (t) => {
+      let runs = 0;
+      const task = t.contextTask(() => {
+        runs += 1;
+        if (runs === 1) throw new SnoozeTask({ delayMs: 0 });
+      });
+      const result = await t.run(task);
+      assert.equal(runs, 2);
+      assert.deepEqual([result.status, result.attempts, result.errors], ["SUCCESSFUL", 1, []]);
+    },
+  },
+  {
+    id: "outcome.snooze-delay",
+    sentence: "A snoozed task is READY and scheduled until its delay is over.",
+    needs: ["worker", "getResult"],
+    test: async (t) => {
+      const result = await t
+        .task(() => {
+          throw new SnoozeTask({ delayMs: 3_600_000 });
+        })
+        .enqueue();
+      await t.drain();
+      await result.refresh();
+      assert.deepEqual([result.status, result.state, result.attempts], ["READY", "scheduled", 0]);
+      assert.equal(result.startedAt, null);
+      const delayMs = result.runAfter!.getTime() - t.backend.now().getTime();
+      assert.ok(delayMs > 3_500_000 && delayMs <= 3_601_000, `${delayMs} ms`);
+    },
+  },
+  {
+    id: "outcome.retry-task",
+    sentence: "RetryTask fails the attempt and waits as long as it says.",
+    needs: ["worker", "getResult", "retry"],
+    test: async (t) => {
+      const result = await t
+        .task({ maxAttempts: 2 }, () => {
+          throw new RetryTask({ delayMs: 3_600_000 });
+        })
+        .enqueue();
+      await t.drain();
+      await result.refresh();
+      assert.deepEqual([result.status, result.state, result.attempts], ["READY", "retrying", 1]);
+      assert.equal(result.errors[0]!.exceptionClass, "RetryTask");
+      assert.ok(result.runAfter!.getTime() - t.backend.now().getTime() > 3_500_000);
+    },
+  },
+  {
+    id: "outcome.retry-task-exhausted",
+    sentence: "RetryTask on the last attempt is a failure.",
+    needs: ["execution"],
+    test: async (t) => {
+      const result = await t.run(
+        t.task(() => {
+          throw new RetryTask({ delayMs: 0 });
+        }),
+      );
+      assert.deepEqual([result.status, result.attempts], ["FAILED", 1]);
+    },
+  },
+  {
+    id: "outcome.running",
+    sentence: "While a task runs its result is RUNNING, with its worker and start.",
+    needs: ["worker", "getResult"],
+    upstream: ["221"],
+    test: async (t) => {
+      const started = createDeferred();
+      const go = createDeferred();
+      const task = t.task(async () => {
+        started.resolve();
+        await go.promise;
+      });
+      const result = await task.enqueue();
+      await t.startWorker({ workerId: "the-worker" });
+      await started.promise;
+      await result.refresh();
+      go.resolve();
+      const { status, state, isFinished, attempts, workerIds, finishedAt } = result;
+      assert.deepEqual(
+        { status, state, isFinished, attempts, workerIds, finishedAt },
+        {
+          status: "RUNNING",
+          state: "running",
+          isFinished: false,
+          attempts: 1,
+          workerIds: ["the-worker"],
+          finishedAt: null,
+        },
+      );
+      assert.ok(result.startedAt instanceof Date);
+      assert.throws(() => result.returnValue as unknown, { message: "Task has not finished yet" });
+    },
+  },
+  {
+    id: "outcome.stays",
+    sentence: "A finished result stays as it is, however often workers look.",
+    needs: ["worker", "getResult"],
+    test: async (t) => {
+      let runs = 0;
+      const result = await t.run(t.task(() => ++runs));
+      const before = result.toJSON();
+      await t.drain();
+      await result.refresh();
+      assert.deepEqual(result.toJSON(), before);
+      assert.equal(runs, 1);
+    },
+  },
+];

@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+
+import { TaskResultDoesNotExist, createId, type TaskOptions } from "@tasks/core";
+
+import type { Requirement } from "../requirement.ts";
+
+const AT_ONCE = { type: "fixed", delayMs: 0, jitter: 0 } as const;
+const thrice: TaskOptions = { maxAttempts: 3, backoff: AT_ONCE };
+
+function fail(text: string): never {
+  throw new Error(text);
+}
+
+/** Trying again. */
+export const retryRequirements: readonly Requirement[] = [
+  {
+    id: "retry.until-success",
+    sentence: "A task that fails is tried again until it succeeds.",
+    needs: ["retry", "execution"],
+    test: async (t) => {
+      const result = await t.run(
+        t.contextTask(thrice, ({ attempt }) => (attempt < 3 ? fail(`no ${attempt}`) : "done")),
+      );
+      assert.deepEqual(
+        [result.status, result.returnValue, result.attempts],
+        ["SUCCESSFUL", "done", 3],
+      );
+    },
+  },
+  {
+    id: "retry.exhausted",
+    sentence: "After maxAttempts failures a task is FAILED and not tried again.",
+    needs: ["retry", "execution"],
+    test: async (t) => {
+      let runs = 0;
+      const result = await t.run(t.task(thrice, () => fail(`no ${++runs}`)));
+      await t.drain();
+      assert.deepEqual([result.status, result.attempts, runs], ["FAILED", 3, 3]);
+    },
+  },
+  {
+    id: "retry.history",
+    sentence:
+      "Every failed attempt leaves its error, with its number and worker, also behind a success.",
+    needs: ["retry", "execution"],
+    test: async (t) => {
+      const result = await t.run(
+        t.contextTask(thrice, ({ attempt }) => (attempt < 3 ? fail(`no ${attempt}`) : null)),
+      );
+      assert.deepEqual(
+        result.errors.map(({ message, attempt, workerId }) => ({ message, attempt, workerId })),
+        [
+          { message: "no 1", attempt: 1, workerId: result.workerIds[0] },
+          { message: "no 2", attempt: 2, workerId: result.workerIds[1] },
+        ],
+      );
+      assert.equal(result.workerIds.length, 3);
+    },
+  },
+  {
+    id: "retry.numbers",
+    sentence: "Attempts are numbered 1, 2, 3.",
+    needs: ["retry", "execution"],
+    test: async (t) => {
+      const seen: number[] = [];
+      await t.run(
+        t.contextTask(thrice, ({ attempt }) => {
+          seen.push(attempt);
+          fail("again");
+        }),
+      );
+      assert.deepEqual(seen, [1, 2, 3]);
+    },
+  },
+  {
+    id: "retry.times",
+    sentence: "startedAt stays with the first attempt, lastAttemptedAt moves to the latest.",
+    needs: ["retry", "worker", "getResult"],
+    test: async (t) => {
+      const result = await t
+        .task({ maxAttempts: 2, backoff: { ...AT_ONCE, delayMs: 60 } }, () => fail("again"))
+        .enqueue();
+      await t.finish(result);
+      const { startedAt, lastAttemptedAt, finishedAt } = result;
+      assert.ok(startedAt! < lastAttemptedAt!, "the second attempt began later");
+      assert.ok(lastAttemptedAt! <= finishedAt!);
+    },
+  },
+  {
+    id: "retry.waits",
+    sentence: "Between two attempts the task is READY, retrying, and due after the backoff.",
+    needs: ["retry", "worker", "getResult"],
+    test: async (t) => {
+      const backoff = { ...AT_ONCE, delayMs: 3_600_000 };
+      const result = await t.task({ maxAttempts: 2, backoff }, () => fail("later")).enqueue();
+      await t.drain();
+      await result.refresh();
+      const { status, state, attempts, finishedAt, isFinished } = result;
+      assert.deepEqual(
+        { status, state, attempts, finishedAt, isFinished },
+        {
+          status: "READY",
+          state: "retrying",
+          attempts: 1,
+          finishedAt: null,
+          isFinished: false,
+        },
+      );
+      const delayMs = result.runAfter!.getTime() - result.lastAttemptedAt!.getTime();
+      assert.ok(delayMs >= 3_599_000 && delayMs <= 3_610_000, `${delayMs} ms`);
+    },
+  },
+  {
+    id: "retry.backoff-function",
+    sentence: "A backoff function sees the error and the result, and decides the wait.",
+    needs: ["retry", "worker", "getResult"],
+    test: async (t) => {
+      const seen: unknown[] = [];
+      const task = t.task(
+        {
+          maxAttempts: 2,
+          backoff: (error, result) => {
+            seen.push((error as Error).message, result.id);
+            return 7_200_000;
+          },
+        },
+        () => fail("later"),
+      );
+      const result = await task.enqueue();
+      await t.drain();
+      await result.refresh();
+      assert.deepEqual(seen, ["later", result.id]);
+      assert.ok(result.runAfter!.getTime() - t.backend.now().getTime() > 7_000_000);
+    },
+  },
+  {
+    id: "retry.backoff-null",
+    sentence: "A backoff of null means: do not try again.",
+    needs: ["retry", "execution"],
+    test: async (t) => {
+      const result = await t.run(t.task({ maxAttempts: 5, backoff: () => null }, () => fail("no")));
+      assert.deepEqual([result.status, result.attempts], ["FAILED", 1]);
+    },
+  },
+  {
+    id: "retry.others-go-first",
+    sentence: "A task that waits for its next attempt holds up nobody.",
+    needs: ["retry", "worker", "getResult"],
+    test: async (t) => {
+      const backoff = { ...AT_ONCE, delayMs: 3_600_000 };
+      await t.task({ maxAttempts: 2, backoff }, () => fail("later")).enqueue();
+      const result = await t.task(() => 1).enqueue();
+      await t.drain({ concurrency: 1 });
+      assert.equal((await result.refresh()).status, "SUCCESSFUL");
+    },
+  },
+  {
+    id: "retry.by-hand",
+    sentence: "retry() makes a FAILED result READY again and says true; it then runs.",
+    needs: ["retry", "worker", "getResult"],
+    test: async (t) => {
+      let broken = true;
+      const task = t.task(() => (broken ? fail("broken") : "repaired"));
+      const result = await t.run(task);
+      assert.equal(await t.backend.retry(result.id), true);
+      await result.refresh();
+      const { status, finishedAt, isFinished } = result;
+      assert.deepEqual(
+        { status, finishedAt, isFinished },
+        { status: "READY", finishedAt: null, isFinished: false },
+      );
+      broken = false;
+      await t.finish(result);
+      assert.deepEqual([result.status, result.returnValue], ["SUCCESSFUL", "repaired"]);
+    },
+  },
+  {
+    id: "retry.by-hand-keeps-history",
+    sentence: "After retry() errors and worker ids of the past stay, and attempts are counted on.",
+    needs: ["retry", "worker", "getResult"],
+    test: async (t) => {
+      const seen: number[] = [];
+      const task = t.contextTask(({ attempt }) => {
+        seen.push(attempt);
+        fail(`no ${attempt}`);
+      });
+      const result = await t.run(task);
+      await t.backend.retry(result.id);
+      await t.finish(await result.refresh());
+      assert.deepEqual(seen, [1, 2]);
+      assert.deepEqual(
+        result.errors.map(({ message }) => message),
+        ["no 1", "no 2"],
+      );
+      assert.equal(result.attempts, 2);
+    },
+  },
+  {
+    id: "retry.by-hand-new-allowance",
+    sentence: "retry() gives all of maxAttempts anew.",
+    needs: ["retry", "worker", "getResult"],
+    test: async (t) => {
+      let runs = 0;
+      const result = await t.run(
+        t.task({ maxAttempts: 2, backoff: AT_ONCE }, () => fail(`${++runs}`)),
+      );
+      await t.backend.retry(result.id);
+      await t.finish(await result.refresh());
+      assert.deepEqual([runs, result.attempts, result.status], [4, 4, "FAILED"]);
+    },
+  },
+  {
+    id: "retry.by-hand-of-others",
+    sentence: "retry() of a result that is not FAILED changes nothing and says false.",
+    needs: ["retry", "queued", "getResult"],
+    test: async (t) => {
+      const ready = await t.task(() => null).enqueue();
+      assert.equal(await t.backend.retry(ready.id), false);
+      assert.equal((await ready.refresh()).status, "READY");
+      if (!t.offers.has("worker")) return;
+      await t.finish(ready);
+      assert.equal(await t.backend.retry(ready.id), false);
+      assert.equal((await ready.refresh()).status, "SUCCESSFUL");
+    },
+  },
+  {
+    id: "retry.by-hand-of-a-cancelled",
+    sentence: "A cancelled result can be retried, and is not cancelled again.",
+    needs: ["retry", "worker", "getResult", "cancel"],
+    test: async (t) => {
+      const result = await t.task(() => 1).enqueue();
+      await result.cancel();
+      assert.equal(await t.backend.retry(result.id), true);
+      await t.finish(await result.refresh());
+      assert.deepEqual([result.status, result.returnValue], ["SUCCESSFUL", 1]);
+    },
+  },
+  {
+    id: "retry.by-hand-missing",
+    sentence: "retry() of nothing is TaskResultDoesNotExist.",
+    needs: ["retry", "getResult"],
+    test: async (t) => {
+      await assert.rejects(async () => t.backend.retry(createId()), {
+        name: TaskResultDoesNotExist.name,
+      });
+    },
+  },
+];

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+
+import { task } from "@tasks/core";
+
+import { until } from "../internal/deadline.ts";
+import { recordedWarnings } from "../internal/recorder.ts";
+import type { Requirement } from "../requirement.ts";
+
+/** Stored names that no task of this process has. */
+export const unknownTaskRequirements: readonly Requirement[] = [
+  {
+    id: "unknown-task.left-alone",
+    sentence: "A worker leaves a task it does not know as it is: READY, no attempt, no error.",
+    needs: ["worker", "getResult"],
+    upstream: ["158", "159", "213", "215", "C6"],
+    test: async (t) => {
+      const { record } = await t.backend.enqueue(t.request());
+      await t.drain({ queueNames: ["*"] });
+      const { status, attempts, errors } = await t.backend.getResult(record.id);
+      assert.deepEqual({ status, attempts, errors }, { status: "READY", attempts: 0, errors: [] });
+    },
+  },
+  {
+    id: "unknown-task.holds-up-nobody",
+    sentence: "Fifty unknown tasks in front hold up nobody behind them.",
+    needs: ["worker", "getResult", "batch"],
+    upstream: ["C6"],
+    test: async (t) => {
+      const taskName = t.name();
+      await t.backend.enqueueMany(Array.from({ length: 50 }, () => t.request({ taskName })));
+      const result = await t.task(() => "went by").enqueue();
+      await t.drain({ concurrency: 1 });
+      assert.equal((await result.refresh()).returnValue, "went by");
+    },
+  },
+  {
+    id: "unknown-task.runs-where-known",
+    sentence: "A worker that knows the task runs it.",
+    needs: ["worker", "getResult"],
+    test: async (t) => {
+      const request = t.request({ args: [20, 22] });
+      const { record } = await t.backend.enqueue(request);
+      await t.drain();
+      task({ name: request.taskName }, (a: number, b: number) => a + b);
+      await t.drain();
+      assert.equal((await t.backend.getResult(record.id)).returnValue, 42);
+    },
+  },
+  {
+    id: "unknown-task.reported",
+    sentence: "A worker warns of tasks it does not know, by name.",
+    needs: ["worker"],
+    test: async (t) => {
+      const request = t.request();
+      await t.backend.enqueue(request);
+      await t.drain();
+      await until("The warning is logged", () =>
+        recordedWarnings().some((message) => message.includes(request.taskName)),
+      );
+    },
+  },
+  {
+    id: "unknown-task.hostile-names",
+    sentence:
+      "A stored name selects a registered task or nothing: no path, module or property of an object.",
+    needs: ["worker", "getResult"],
+    upstream: ["158", "213"],
+    test: async (t) => {
+      const names = [
+        "constructor",
+        "toString",
+        "__proto__",
+        "hasOwnProperty",
+        "node:child_process",
+        "../../etc/passwd",
+        "file:///etc/passwd",
+        "'; DROP TABLE tasks; --",
+        "%",
+        "*",
+      ];
+      const records = [];
+      for (const taskName of names) {
+        records.push((await t.backend.enqueue(t.request({ taskName }))).record);
+      }
+      await t.drain();
+      for (const { id, taskName } of records) {
+        const result = await t.backend.getResult(id);
+        assert.deepEqual([result.taskName, result.status], [taskName, "READY"]);
+        assert.throws(() => result.task);
+      }
+    },
+  },
+];

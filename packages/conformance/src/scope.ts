@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+
+import {
+  createId,
+  task,
+  type Backend,
+  type BackendSupports,
+  type EnqueueRequest,
+  type Task,
+  type TaskContext,
+  type TaskOptions,
+  type TaskResult,
+  type Worker,
+  type WorkerOptions,
+} from "@tasks/core";
+
+import type { BackendDefinition } from "./definition.ts";
+import { until, within } from "./internal/deadline.ts";
+import { createNamespace, createTaskName } from "./internal/names.ts";
+import {
+  recordedEvents,
+  recordedLogs,
+  type RecordedEvent,
+  type RecordedLog,
+} from "./internal/recorder.ts";
+import { LEASE_MS, type Profile } from "./profile.ts";
+import type { Requirement } from "./requirement.ts";
+
+/** A task of the suite; its types are checked by core's own tests. */
+// oxlint-disable-next-line typescript/no-explicit-any -- arguments and results of every shape pass through here
+export type AnyTask = Task<any[], any>;
+/** A function of the suite. */
+// oxlint-disable-next-line typescript/no-explicit-any -- as above
+type AnyFunction = (...args: any[]) => unknown;
+/** A function of the suite that takes a context. */
+// oxlint-disable-next-line typescript/no-explicit-any -- as above
+type ContextFunction = (context: TaskContext, ...args: any[]) => unknown;
+
+/** A worker that runs in the background of a test. */
+export interface RunningWorker {
+  readonly worker: Worker;
+  /** Settles as its `run()` does. */
+  readonly done: Promise<void>;
+}
+
+/** What a requirement's test works with: a backend of its own, tasks with names of their own, workers that are stopped at the end. */
+export class Scope {
+  readonly namespace: string = createNamespace();
+  readonly supports: BackendSupports;
+  readonly offers: Profile["offers"];
+  readonly definition: BackendDefinition;
+  readonly #requirement: Requirement;
+  readonly #opened: Backend[] = [];
+  readonly #workers: RunningWorker[] = [];
+
+  constructor(definition: BackendDefinition, profile: Profile, requirement: Requirement) {
+    this.definition = definition;
+    this.supports = profile.supports;
+    this.offers = profile.offers;
+    this.#requirement = requirement;
+  }
+
+  /** The backend under test, configured as `default` while the test runs. */
+  get backend(): Backend {
+    const [backend] = this.#opened;
+    assert(backend !== undefined, "the scope is not open");
+    return backend;
+  }
+
+  /** Opens a backend: the first is the one under test, each further one another handle on the same store, as another process would hold. */
+  async open(queues: readonly string[] = this.#requirement.queues ?? []): Promise<Backend> {
+    return this.#open(this.namespace, queues);
+  }
+
+  /** Opens a backend whose store has nothing to do with the others. */
+  async openStranger(): Promise<Backend> {
+    return this.#open(createNamespace(), []);
+  }
+
+  /** Defines a task. The function given to core is never an async one, so that it fits every backend. */
+  task(fn: AnyFunction): AnyTask;
+  task(options: TaskOptions, fn: AnyFunction): AnyTask;
+  task(optionsOrFunction: TaskOptions | AnyFunction, maybeFunction?: AnyFunction): AnyTask {
+    const [options, fn] =
+      typeof optionsOrFunction === "function"
+        ? [{}, optionsOrFunction]
+        : [optionsOrFunction, maybeFunction!];
+    const named = { name: this.name(), ...options } as object;
+    return task(named, (...args: unknown[]) => fn(...args) as null) as AnyTask;
+  }
+
+  /** Defines a task that takes the context. */
+  contextTask(fn: ContextFunction): AnyTask;
+  contextTask(options: TaskOptions, fn: ContextFunction): AnyTask;
+  contextTask(options: TaskOptions | ContextFunction, fn?: ContextFunction): AnyTask {
+    return typeof options === "function"
+      ? this.task({ takesContext: true }, options)
+      : this.task({ ...options, takesContext: true }, fn!);
+  }
+
+  /** A task name that is free in this process. */
+  name(): string {
+    return createTaskName(this.#requirement.id);
+  }
+
+  /** A complete request as core would hand it to the backend, for tasks that this process does not know. */
+  request(changes: Partial<EnqueueRequest> = {}): EnqueueRequest {
+    const args = changes.args ?? [];
+    return {
+      id: createId(),
+      taskName: this.name(),
+      args,
+      argsJson: JSON.stringify(args),
+      queueName: "default",
+      priority: 0,
+      runAfter: null,
+      delayMs: null,
+      maxLost: 3,
+      metadata: {},
+      unique: null,
+      concurrency: null,
+      ...changes,
+    };
+  }
+
+  /** Runs everything that is ready, and nothing more. Without a worker tasks have run inside `enqueue`. */
+  async drain(options: WorkerOptions = {}, backend: Backend = this.backend): Promise<void> {
+    if (!this.supports.worker) return;
+    const worker = await backend.createWorker({ intervalMs: 20, batch: true, ...options });
+    await within(15_000, "A worker with batch: true stops when nothing is ready", worker.run());
+  }
+
+  /** Brings results to their end, retries included, and loads them. */
+  async finish(...results: readonly TaskResult[]): Promise<void> {
+    if (results.every((result) => result.isFinished)) return;
+    await until("The tasks are finished", async () => {
+      await this.drain({ queueNames: ["*"] });
+      if (this.supports.getResult) await Promise.all(results.map((result) => result.refresh()));
+      return results.every((result) => result.isFinished);
+    });
+  }
+
+  /** Resolves when a deferred result has fallen due by the backend's clock. */
+  async untilDue(result: TaskResult): Promise<void> {
+    const due = result.runAfter ?? result.enqueuedAt;
+    await this.untilTime(due.getTime() + this.supports.timeResolutionMs);
+  }
+
+  /** Resolves when the backend's clock has passed a moment that is near. */
+  async untilTime(ms: number): Promise<void> {
+    await until("The moment comes", () => this.backend.now().getTime() > ms);
+  }
+
+  /** Enqueues one call, brings it to its end and gives its result. */
+  async run(task: AnyTask, ...args: readonly unknown[]): Promise<TaskResult> {
+    const result = await task.enqueue(...args);
+    await this.finish(result);
+    return result;
+  }
+
+  /** Starts a worker that runs until the end of the test. */
+  async startWorker(
+    options: WorkerOptions = {},
+    backend: Backend = this.backend,
+  ): Promise<RunningWorker> {
+    const worker = await backend.createWorker({ intervalMs: 20, ...options });
+    return this.watch(worker);
+  }
+
+  /** Runs a worker in the background until the end of the test. */
+  watch(worker: Worker): RunningWorker {
+    const done = worker.run();
+    // Looked at when the scope closes; until then a rejection has nobody to wait for it.
+    done.catch(() => undefined);
+    const running = { worker, done };
+    this.#workers.push(running);
+    return running;
+  }
+
+  /** Task signals about one result, in order. */
+  events(result: Pick<TaskResult, "id">): readonly RecordedEvent[] {
+    return recordedEvents((event) => event.taskResult.id === result.id);
+  }
+
+  /** Task signals about any result of a task. */
+  eventsOf(task: Pick<AnyTask, "name">): readonly RecordedEvent[] {
+    return recordedEvents((event) => event.taskResult.taskName === task.name);
+  }
+
+  /** Log records about one result. */
+  logs(result: Pick<TaskResult, "id">): readonly RecordedLog[] {
+    return recordedLogs(result.id);
+  }
+
+  /** Holds a refusal to its class, its words, and to having stored nothing. */
+  async assertRefused(
+    task: Pick<AnyTask, "name">,
+    enqueue: () => Promise<unknown>,
+    expected: { readonly name: string; readonly message: RegExp },
+  ): Promise<void> {
+    await assert.rejects(enqueue, expected);
+    assert.deepEqual(this.eventsOf(task), [], "a refused task sends no signal");
+    if (this.supports.list) {
+      const { results } = await this.backend.list({ taskName: task.name });
+      assert.deepEqual(
+        results.map(({ id }) => id),
+        [],
+        "a refused task stores nothing",
+      );
+    }
+  }
+
+  /** Stops workers and closes backends. Rejects when a worker's run did. */
+  async close(): Promise<void> {
+    try {
+      const stopped = this.#workers.map(async ({ worker, done }) => {
+        await worker.stop();
+        await done;
+      });
+      await within(10_000, "Workers stop at the end of the test", Promise.all(stopped));
+    } finally {
+      await within(
+        10_000,
+        "Backends close at the end of the test",
+        Promise.all(this.#opened.map((backend) => backend.close())),
+      );
+      for (const namespace of this.#namespaces) await this.definition.destroy?.({ namespace });
+    }
+  }
+
+  readonly #namespaces = new Set<string>();
+
+  async #open(namespace: string, queues: readonly string[]): Promise<Backend> {
+    this.#namespaces.add(namespace);
+    const backend = await this.definition.createBackend({ namespace, queues, leaseMs: LEASE_MS });
+    this.#opened.push(backend);
+    return backend;
+  }
+}

@@ -1,0 +1,98 @@
+import { withBackends } from "@tasks/core";
+
+import { findBaselineProblems, judge } from "./baseline.ts";
+import type { BackendDefinition } from "./definition.ts";
+import { within } from "./internal/deadline.ts";
+import { startRecording } from "./internal/recorder.ts";
+import { readProfile, whyNotApplicable, type Profile } from "./profile.ts";
+import type { ConformanceReport, Outcome } from "./report.ts";
+import type { Requirement } from "./requirement.ts";
+import { Scope } from "./scope.ts";
+
+/** Longest a test may take unless it says otherwise, in milliseconds. */
+const TIMEOUT_MS = 20_000;
+
+/** An outcome, and what the test has to throw. */
+export interface Verdict {
+  readonly outcome: Outcome;
+  /** Absent when the test passes or is skipped. */
+  readonly error?: unknown;
+}
+
+/** One run of requirements against one backend. */
+export class Suite {
+  readonly definition: BackendDefinition;
+  readonly requirements: readonly Requirement[];
+  readonly #outcomes = new Map<string, Outcome>();
+  #profile: Promise<Profile> | undefined;
+
+  constructor(definition: BackendDefinition, requirements: readonly Requirement[]) {
+    this.definition = definition;
+    this.requirements = requirements;
+  }
+
+  /** Mistakes in the definition itself. */
+  problems(): readonly string[] {
+    return findBaselineProblems(this.definition.baseline ?? [], this.requirements);
+  }
+
+  /** Puts one requirement to the test. Never rejects. */
+  async prove(requirement: Requirement): Promise<Verdict> {
+    const verdict = judge(
+      await this.#attempt(requirement),
+      this.definition.baseline?.find(({ id }) => id === requirement.id),
+    );
+    this.#outcomes.set(requirement.id, verdict.outcome);
+    return verdict;
+  }
+
+  /** What has been found out so far. */
+  async report(): Promise<ConformanceReport> {
+    const profile = await this.#readProfile().catch(() => undefined);
+    return {
+      name: this.definition.name,
+      supports: profile?.supports ?? null,
+      outcomes: this.requirements.flatMap(({ id }) => this.#outcomes.get(id) ?? []),
+    };
+  }
+
+  async #attempt(requirement: Requirement): Promise<Verdict> {
+    const { id } = requirement;
+    try {
+      const profile = await this.#readProfile();
+      const reason = whyNotApplicable(requirement, profile);
+      if (reason !== undefined) return { outcome: { id, status: "not-applicable", reason } };
+      await this.#test(requirement, profile);
+      return { outcome: { id, status: "passed" } };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return { outcome: { id, status: "failed", reason }, error };
+    }
+  }
+
+  async #test(requirement: Requirement, profile: Profile): Promise<void> {
+    const stopRecording = startRecording();
+    const scope = new Scope(this.definition, profile, requirement);
+    const test = async (): Promise<void> => {
+      const backend = await scope.open();
+      await withBackends({ default: backend }, () =>
+        within(
+          requirement.timeoutMs ?? TIMEOUT_MS,
+          `"${requirement.sentence}" was not settled`,
+          requirement.test(scope),
+        ),
+      );
+    };
+    const [tested] = await Promise.allSettled([test()]);
+    const [closed] = await Promise.allSettled([scope.close()]);
+    stopRecording();
+    // What the test found comes first; trouble at the end is often only its consequence.
+    if (tested.status === "rejected") throw tested.reason;
+    if (closed.status === "rejected") throw closed.reason;
+  }
+
+  #readProfile(): Promise<Profile> {
+    this.#profile ??= readProfile(this.definition);
+    return this.#profile;
+  }
+}

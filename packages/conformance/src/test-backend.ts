@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+
+import type { BackendDefinition } from "./definition.ts";
+import { summarize, writeReport } from "./report.ts";
+import { topicOf, type Requirement } from "./requirement.ts";
+import { requirements } from "./requirements/index.ts";
+import type { TestContext, TestRunner } from "./runner.ts";
+import { Suite } from "./suite.ts";
+
+/** Environment variable that names the folder for JSON reports. */
+const REPORT_VARIABLE = "TASKS_CONFORMANCE_REPORT";
+/** Setting up and taking down around a test, in milliseconds. */
+const ALLOWANCE_MS = 25_000;
+
+/**
+ * Registers the whole suite with a test runner: one `describe` per topic, one `it` per requirement.
+ *
+ * Requirements that do not apply are skipped with their reason, and listed at the end. With `TASKS_CONFORMANCE_REPORT` set to a folder a JSON report is
+ * written there.
+ */
+export function testBackend(runner: TestRunner, definition: BackendDefinition): void {
+  const suite = new Suite(definition, requirements);
+  runner.describe(`conformance of ${definition.name}`, () => {
+    runner.it("has a sound definition", async () => {
+      assert.deepEqual(suite.problems(), []);
+    });
+    for (const [topic, members] of byTopic(requirements)) {
+      runner.describe(topic, () => {
+        for (const requirement of members) register(runner, suite, requirement);
+      });
+    }
+    runner.after?.(() => finish(suite));
+  });
+}
+
+function register(runner: TestRunner, suite: Suite, requirement: Requirement): void {
+  const test = async (context?: TestContext): Promise<void> => {
+    const { outcome, error } = await suite.prove(requirement);
+    if (outcome.status === "failed") throw error;
+    if (outcome.status === "not-applicable") context?.skip?.(outcome.reason);
+  };
+  runner.it(
+    `${requirement.id}: ${requirement.sentence}`,
+    test,
+    (requirement.timeoutMs ?? 20_000) + ALLOWANCE_MS,
+  );
+}
+
+async function finish(suite: Suite): Promise<void> {
+  const report = await suite.report();
+  console.info(summarize(report));
+  const folder = process.env[REPORT_VARIABLE];
+  if (folder !== undefined && folder !== "") await writeReport(report, folder);
+}
+
+function byTopic(all: readonly Requirement[]): ReadonlyMap<string, readonly Requirement[]> {
+  const topics = new Map<string, Requirement[]>();
+  for (const requirement of all) {
+    const topic = topicOf(requirement);
+    topics.set(topic, [...(topics.get(topic) ?? []), requirement]);
+  }
+  return topics;
+}

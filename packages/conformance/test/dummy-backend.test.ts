@@ -1,0 +1,7 @@
+import { testBackend } from "@tasks/conformance/vitest";
+import { DummyBackend } from "@tasks/core";
+
+testBackend({
+  name: "DummyBackend",
+  createBackend: ({ queues }) => new DummyBackend({ queues }),
+});
