@@ -43,7 +43,8 @@ function report(error: unknown, io: CliIo, stack: boolean): number {
 
 function linesOf(error: unknown, stack: boolean): string[] {
   if (!stack && error instanceof CliError && error.showCauseStack) {
-    return [error.message, ...describeError(error.cause, { stack: true })];
+    const { message, cause } = error;
+    return [...describeError(message), ...describeError(cause, { stack: true })];
   }
   // A stack helps only where nobody foresaw the error.
   const foreseen = !(error instanceof TypeError || error instanceof ReferenceError);

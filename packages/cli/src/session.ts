@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { Backend, LogLevel } from "@tasks/core";
 import type { Command } from "commander";
 
@@ -37,6 +39,8 @@ export interface SessionOptions {
   readonly logJson?: boolean | undefined;
   /** Least level of log lines at verbosity 1. @default "warn" */
   readonly logLevel?: LogLevel | undefined;
+  /** The result whose own log lines are left out at verbosity 1, because the command tells of it anyway. */
+  readonly toldTaskId?: string | undefined;
 }
 
 /** A loaded project, while a command works with it. */
@@ -69,6 +73,7 @@ export async function withSession<T>(
     env: io.env,
     level: verbosity === 1 ? (options.logLevel ?? "warn") : levelOf(verbosity),
     json: options.logJson,
+    withoutTaskId: verbosity === 1 ? options.toldTaskId : undefined,
   });
   const loaded = await loadConfig(findConfig(io.cwd, given));
   try {
@@ -82,7 +87,7 @@ export async function withSession<T>(
       aliases: () => loaded.config.backends.aliases(),
     });
   } finally {
-    await closeWithin(loaded, CLOSE_TIMEOUT_MS);
+    await closeWithin(loaded, logs);
   }
 }
 
@@ -98,14 +103,12 @@ function backendOf({ config }: LoadedConfig, alias: string): Backend {
 }
 
 /** A store that is out of reach must not keep a finished command from ending. */
-async function closeWithin({ config }: LoadedConfig, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
+async function closeWithin({ config }: LoadedConfig, logs: LogPrinter): Promise<void> {
+  const giveUp = new AbortController();
+  const closed = config.close().catch((error: unknown) => {
+    logs.log("warn", "The backends could not be closed.", { error });
   });
-  try {
-    await Promise.race([config.close(), timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const timeout = sleep(CLOSE_TIMEOUT_MS, undefined, { signal: giveUp.signal }).catch(() => {});
+  await Promise.race([closed, timeout]);
+  giveUp.abort();
 }

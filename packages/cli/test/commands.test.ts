@@ -83,9 +83,11 @@ describe("run", () => {
 
   it("answers 1 when the attempt failed", async () => {
     await using project = await createDatabaseProject();
-    const { code, stdout } = await project.run(["run", await project.enqueue("fail")]);
+    const { code, stdout, stderr } = await project.run(["run", await project.enqueue("fail")]);
     expect(code).toBe(1);
     expect(stdout).toContain("Attempt 1: RangeError");
+    // It is told once.
+    expect(stderr).toBe("");
   });
 
   it("answers 1 for an id that does not exist", async () => {
@@ -315,6 +317,24 @@ describe("prune", () => {
     expect(await project.run([...flags, "0"])).toMatchObject({
       stdout: "Deleted 1 task result(s)\n",
     });
+  });
+
+  it("stops after the batch at hand when it is interrupted, and tells how far it got", async () => {
+    await using project = await createDatabaseProject();
+    await project.enqueueMany(
+      "add",
+      Array.from({ length: 2500 }, (_, index) => [index, 0]),
+    );
+    await project.run(["worker", "--batch", "--no-startup-delay", "-v", "0"]);
+    const { code, stdout } = await project.run(["prune", "--min-age-days", "0"], {
+      isTTY: true,
+      onStderr: (text, send) => {
+        if (text.includes("1000 of 2500")) send("SIGINT");
+      },
+    });
+    expect(code).toBe(130);
+    expect(stdout).toBe("Deleted 1000 task result(s)\n");
+    expect((await project.backend.counts()).SUCCESSFUL).toBe(1500);
   });
 
   it("draws its progress on a terminal's stderr", async () => {

@@ -29,7 +29,7 @@ export function runCommand(context: CliContext): Command {
         flags: { readonly backend: string; readonly json?: boolean },
         command: Command,
       ) => {
-        await withSession(context, command, { tasks: true }, async (session) => {
+        await withSession(context, command, { tasks: true, toldTaskId: id }, async (session) => {
           const backend = session.backend(flags.backend);
           const result = await backend.runTask(id);
           const printer = createPrinter(context.io);

@@ -16,6 +16,8 @@ export interface LogPrinterOptions {
   readonly level: LogLevel;
   /** One JSON object per line instead of text. @default false */
   readonly json?: boolean | undefined;
+  /** Leave out what is about this result. */
+  readonly withoutTaskId?: string | undefined;
 }
 
 /** Writes log records of the framework and of the command. */
@@ -35,6 +37,7 @@ export function createLogPrinter(options: LogPrinterOptions): LogPrinter {
   const style = createStyler(options.stream, options.env);
   const print = (record: LogRecord): void => {
     if (SEVERITY[record.level] < SEVERITY[options.level]) return;
+    if (record.taskId !== undefined && record.taskId === options.withoutTaskId) return;
     options.stream.write(options.json === true ? toJsonLine(record) : toText(record, style));
   };
   const disconnect = taskLog.connect(print);

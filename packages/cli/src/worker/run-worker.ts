@@ -49,13 +49,15 @@ export async function runWorker(
       batch: flags.batch,
       maxTasks: flags.maxTasks,
       workerId: flags.workerId,
-      startupDelay: flags.startupDelay,
+      // Whoever waits for a restart after a change is the only one here.
+      startupDelay: flags.startupDelay && io.parent === undefined,
       shutdownTimeoutMs: flags.shutdownTimeout,
     });
     const stop = stopOnSignals({
       io,
       worker,
       logs: session.logs,
+      exitCode: () => context.exitCode,
       shutdownTimeoutMs: flags.shutdownTimeout,
     });
     const release = stopOnFaults(context, session, stop);

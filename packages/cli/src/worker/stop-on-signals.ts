@@ -2,7 +2,7 @@ import { constants } from "node:os";
 
 import type { Worker } from "@tasks/core";
 
-import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
+import { EXIT_FAILURE } from "../exit-codes.ts";
 import type { CliIo, SignalListener, StopSignal } from "../io.ts";
 import type { LogPrinter } from "../output/log-printer.ts";
 
@@ -11,6 +11,8 @@ export interface StopOptions {
   readonly io: CliIo;
   readonly worker: Pick<Worker, "stop">;
   readonly logs: LogPrinter;
+  /** What the process answers once the worker has ended. */
+  readonly exitCode: () => number;
   /** How long the worker itself waits for running tasks, in milliseconds. */
   readonly shutdownTimeoutMs: number;
 }
@@ -35,7 +37,8 @@ const ECHO_MS = 100;
  * The first signal begins the graceful stop, the second ends the process at once. The process ends `GRACE_MS` after the deadline at the latest, whatever
  * a task or the store does; the tasks it held are then recovered by their leases.
  */
-export function stopOnSignals({ io, worker, logs, shutdownTimeoutMs }: StopOptions): StopHandle {
+export function stopOnSignals(options: StopOptions): StopHandle {
+  const { io, worker, logs, shutdownTimeoutMs } = options;
   let stopping = false;
   let hasEnded = false;
   const begin = (): void => {
@@ -47,7 +50,7 @@ export function stopOnSignals({ io, worker, logs, shutdownTimeoutMs }: StopOptio
       if (!hasEnded) {
         logs.log("error", "The worker did not stop in time. Its tasks run again elsewhere.");
       }
-      io.exit(hasEnded ? EXIT_OK : EXIT_FAILURE);
+      io.exit(hasEnded ? options.exitCode() : EXIT_FAILURE);
     }, shutdownTimeoutMs + GRACE_MS).unref();
   };
   let last: { readonly signal: StopSignal; readonly at: number } | undefined;

@@ -11,6 +11,8 @@ import { createProject, type Project } from "./project.ts";
 export interface DatabaseProject extends Project {
   readonly backend: DatabaseBackend;
   statusOf(id: string): Promise<TaskStatus>;
+  /** Enqueues many calls of one of the project's tasks. */
+  enqueueMany(name: string, calls: readonly (readonly unknown[])[]): Promise<void>;
   /** Enqueues one of the project's tasks from the test. Resolves with the id. */
   enqueue(
     name: string,
@@ -51,6 +53,13 @@ export async function createDatabaseProject(): Promise<
     queues: [],
   });
   await backend.migrate();
+  const taskOf = async (name: string): Promise<Task> => {
+    const module = (await import(pathToFileURL(join(project.folder, "tasks.ts")).href)) as Record<
+      string,
+      Task
+    >;
+    return module[name]!;
+  };
   let runs = 0;
   return {
     ...project,
@@ -63,12 +72,12 @@ export async function createDatabaseProject(): Promise<
     },
     backend,
     statusOf: async (id) => (await backend.getResult(id)).status,
+    enqueueMany: async (name, calls) => {
+      const task = await taskOf(name);
+      await withBackends({ default: backend }, () => task.enqueueMany(calls));
+    },
     enqueue: async (name, args = [], options = {}) => {
-      const module = (await import(pathToFileURL(join(project.folder, "tasks.ts")).href)) as Record<
-        string,
-        Task
-      >;
-      const task = module[name]!.using(options);
+      const task = (await taskOf(name)).using(options);
       return withBackends({ default: backend }, async () => (await task.enqueue(...args)).id);
     },
     [Symbol.asyncDispose]: async () => {

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 import { vi } from "vitest";
 
-import { runCli, type CliIo } from "../../src/index.ts";
+import { runCli, type CliIo, type StopSignal } from "../../src/index.ts";
 
 const PACKAGE = fileURLToPath(new URL("../..", import.meta.url));
 // Processes take their time to start on a busy machine.
@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  /** Told of everything written to stderr; may send a signal. */
+  readonly onStderr?: ((text: string, send: (signal: StopSignal) => void) => void) | undefined;
 }
 
 /** A small project on disk, with the packages of this workspace installed. */
@@ -96,8 +98,12 @@ async function runHere(
 ): Promise<Outcome> {
   const { isTTY = false, columns } = options;
   const written = { stdout: "", stderr: "" };
+  const signals = new EventEmitter();
   const stream = (name: "stdout" | "stderr"): CliIo["stdout"] => ({
-    write: (text: string) => void (written[name] += text),
+    write: (text: string) => {
+      written[name] += text;
+      if (name === "stderr") options.onStderr?.(text, (signal) => signals.emit(signal, signal));
+    },
     isTTY,
     columns,
   });
@@ -106,7 +112,7 @@ async function runHere(
     stderr: stream("stderr"),
     env: options.env ?? {},
     cwd: join(folder, options.cwd ?? "."),
-    signals: new EventEmitter(),
+    signals,
     exit: () => {},
     onFault: () => () => {},
   });
