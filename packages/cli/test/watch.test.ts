@@ -49,4 +49,15 @@ describe("--watch", () => {
     );
     expect(await command.ends()).toMatchObject({ code: 130 });
   });
+
+  it("does not leave the worker behind when it is killed itself", async () => {
+    await using project = await createDatabaseProject();
+    const id = await project.enqueue("slow", [300]);
+    const command = project.start(["worker", "--watch", ...NOW]);
+    await command.sees("state=RUNNING");
+    command.child.kill("SIGKILL");
+    // The worker shares the pipe, which closes when both have ended.
+    expect(await command.ends()).toMatchObject({ signal: "SIGKILL" });
+    expect(await project.statusOf(id)).toBe("SUCCESSFUL");
+  });
 });

@@ -23,13 +23,14 @@ export function watchFiles(
   const watched = new Set<string>();
   const folders = new Map<string, { readonly watcher: FSWatcher; readonly known: Set<string> }>();
   let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
 
   const changed = (file: string): void => {
     clearTimeout(timer);
     timer = setTimeout(() => onChange(file), SETTLE_MS);
   };
   const watchFolder = (folder: string): void => {
-    if (folders.has(folder)) return;
+    if (isClosed || folders.has(folder)) return;
     const known = new Set(readdirSync(folder));
     const watcher = watch(folder, (_event, name) => {
       if (name === null) return;
@@ -53,6 +54,7 @@ export function watchFiles(
   return {
     add,
     close: () => {
+      isClosed = true;
       clearTimeout(timer);
       for (const { watcher } of folders.values()) watcher.close();
       folders.clear();

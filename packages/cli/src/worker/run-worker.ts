@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { EXIT_FAILURE } from "../exit-codes.ts";
 import { withSession, type CliContext, type Session } from "../session.ts";
-import { reportFiles, traceImports } from "./module-trace.ts";
+import { reportFiles, reportImports } from "./module-trace.ts";
 import { stopOnSignals, type StopHandle } from "./stop-on-signals.ts";
 
 /** Options of `tasks worker`. */
@@ -31,7 +31,7 @@ export async function runWorker(
   command: Command,
 ): Promise<void> {
   const { io } = context;
-  const trace = io.parent === undefined ? undefined : traceImports(io.parent);
+  if (io.parent !== undefined) reportImports(io.parent);
   const options = {
     tasks: true,
     logStream: io.stdout,
@@ -39,7 +39,9 @@ export async function runWorker(
     logLevel: "info",
   } as const;
   await withSession(context, command, options, async (session) => {
-    if (trace !== undefined) reportFiles(trace, session);
+    if (io.parent !== undefined) {
+      reportFiles(io.parent, [session.loaded.file, ...session.taskModules]);
+    }
     const backend = workerBackend(session, flags.backend);
     const worker = await backend.createWorker({
       queueNames: flags.queueName,

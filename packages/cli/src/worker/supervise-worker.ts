@@ -29,13 +29,17 @@ const SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGQUIT"];
 export async function superviseWorker(options: SuperviseOptions): Promise<number> {
   const { io, logs, configFile } = options;
   let child = startWorker(options, onMessage);
-  let restarting = Promise.resolve();
+  let isStopping = false;
   let isEnding = false;
   const watcher = watchFiles([configFile], (file) => {
+    // The worker that is about to start sees this change too.
+    if (isStopping) return;
+    isStopping = true;
     logs.log("info", `${relative(io.cwd, file)} changed - restarting the worker.`);
-    restarting = restarting.then(async () => {
-      await stopWorker(child, "SIGTERM");
-      if (!isEnding) child = startWorker(options, onMessage);
+    void stopWorker(child, "SIGTERM").then(() => {
+      if (isEnding) return;
+      isStopping = false;
+      child = startWorker(options, onMessage);
     });
   });
   function onMessage(message: unknown): void {
