@@ -8,7 +8,7 @@ import { CliError, UsageError } from "./errors.ts";
 import { importModule } from "./import-module.ts";
 
 /** Names a configuration may have, in the order of preference. */
-export const CONFIG_NAMES = [
+const CONFIG_NAMES = [
   "tasks.config.ts",
   "tasks.config.mts",
   "tasks.config.js",
