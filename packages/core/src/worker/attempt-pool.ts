@@ -147,7 +147,13 @@ export class AttemptPool {
   releaseRunning(): void {
     const running = [...this.#running.values()];
     this.#running.clear();
-    for (const held of running) this.#release(held);
+    for (const held of running) {
+      const { id, taskName } = held.claimed;
+      log("info", `Task id=${id} path=${taskName} released by worker ${this.#session.workerId}`, {
+        taskId: id,
+      });
+      this.#release(held);
+    }
   }
 
   /** Resolves when every outcome is durable, or was given up. */

@@ -27,9 +27,9 @@ const HAND_BACK_MS = 200;
 /** Shortest pause between two looks for work, in milliseconds. */
 const SHORTEST_LOOK_MS = 5;
 /** How long attempts may take to end after the shutdown deadline fired their signals, in milliseconds. */
-const ABORT_GRACE_MS = 200;
+const ABORT_GRACE_MS = 150;
 /** How long after the shutdown deadline a stopping worker still tries to reach its store, in milliseconds. */
-const FAREWELL_MS = 250;
+const FAREWELL_MS = 200;
 
 /**
  * The worker loop over any `WorkerStore`: claims, runs, completes, keeps the lease, recovers lost attempts, survives outages and stops gracefully.
