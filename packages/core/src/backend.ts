@@ -19,6 +19,7 @@
  * The steps of a result's life are pure functions in `transitions.ts`; a backend either calls them or does the same in its store's language.
  */
 import { NotSupported } from "./errors.ts";
+import { assertWhole } from "./internal/assert-option.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import type { TaskRecord, TaskState, TaskStatus } from "./task-record.ts";
 import { TaskResult } from "./task-result.ts";
@@ -361,8 +362,9 @@ export abstract class Backend implements AsyncDisposable {
     throw this.notSupported("listing tasks");
   }
 
-  /** One page of results, newest enqueue first. */
+  /** One page of results, newest enqueue first. @throws InvalidTask for a limit out of range. */
   async list(options: ListOptions = {}): Promise<ListPage> {
+    if (options.limit !== undefined) assertWhole("limit", options.limit, 1, 1000);
     const page = await this.listRecords(options);
     return {
       results: page.records.map((record) => new TaskResult(this, record)),

@@ -1,4 +1,5 @@
-import { InvalidTask } from "./errors.ts";
+import { assertBetween, assertOneOf } from "./internal/assert-option.ts";
+import { LONGEST_DELAY_MS } from "./run-after.ts";
 import type { TaskResult } from "./task-result.ts";
 
 /** How long to wait before the next attempt. */
@@ -39,18 +40,9 @@ export function backoffDelay(
 /** @throws InvalidTask when a value is out of range. */
 export function assertBackoff(backoff: Backoff): void {
   if (typeof backoff === "function") return;
-  const { type = "exponential", delayMs = 0, maxDelayMs = 0, jitter = 0 } = backoff;
-  if (!["fixed", "linear", "exponential"].includes(type)) {
-    throw new InvalidTask(
-      `backoff.type must be "fixed", "linear" or "exponential", not ${JSON.stringify(type)}.`,
-    );
-  }
-  for (const [name, value] of Object.entries({ delayMs, maxDelayMs })) {
-    if (!Number.isFinite(value) || value < 0) {
-      throw new InvalidTask(`backoff.${name} must be milliseconds from 0, not ${String(value)}.`);
-    }
-  }
-  if (!(jitter >= 0 && jitter <= 1)) {
-    throw new InvalidTask(`backoff.jitter must be between 0 and 1, not ${String(jitter)}.`);
-  }
+  const { type = "exponential", jitter = 0, delayMs = 0, maxDelayMs = 0 } = backoff;
+  assertOneOf("backoff.type", type, ["fixed", "linear", "exponential"]);
+  assertBetween("backoff.delayMs", delayMs, 0, LONGEST_DELAY_MS);
+  assertBetween("backoff.maxDelayMs", maxDelayMs, 0, LONGEST_DELAY_MS);
+  assertBetween("backoff.jitter", jitter, 0, 1);
 }

@@ -1,8 +1,8 @@
 import type { CheckMessage } from "./backend.ts";
 import { taskBackends } from "./configuration.ts";
 import { findProblem } from "./enqueue.ts";
+import { redact } from "./redact.ts";
 import { registeredTasks } from "./registry.ts";
-import { redact } from "./task-error.ts";
 
 /**
  * Asks every configured backend for its findings, and holds every registered task against its backend. Never rejects: a backend that cannot be

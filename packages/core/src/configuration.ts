@@ -3,8 +3,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Backend } from "./backend.ts";
 import { ImmediateBackend } from "./backends/immediate-backend.ts";
 import { InvalidTask, InvalidTaskBackend } from "./errors.ts";
+import { redact } from "./redact.ts";
 import type { AnyTask } from "./registry.ts";
-import { redact } from "./task-error.ts";
 import { DEFAULT_TASK_BACKEND_ALIAS } from "./task-options.ts";
 
 /** A backend, or a function that makes it on first use. */
@@ -83,14 +83,14 @@ export async function withBackends<T>(
 }
 
 /** The backends of this scope. */
-export const taskBackends: TaskBackends = Object.freeze({
+export const taskBackends: TaskBackends = /* @__PURE__ */ Object.freeze({
   get: (alias: string) => current().get(alias),
   all: () => current().all(),
   aliases: () => current().aliases(),
 });
 
 /** Stands for whatever backend is `default` in the scope where it is used. */
-export const defaultTaskBackend: Backend = new Proxy({} as Backend, {
+export const defaultTaskBackend: Backend = /* @__PURE__ */ new Proxy({} as Backend, {
   get: (_target, key) => {
     const backend = current().get(DEFAULT_TASK_BACKEND_ALIAS);
     const value: unknown = Reflect.get(backend, key, backend);

@@ -3,10 +3,9 @@ import { createHash } from "node:crypto";
 import type { Backend, Enqueued, EnqueueRequest, UniqueClaim } from "./backend.ts";
 import { InvalidTask } from "./errors.ts";
 import { createId } from "./ids.ts";
-import { encodeJson, type JsonValue } from "./json.ts";
+import { encodeJson, type JsonObject, type JsonValue } from "./json.ts";
 import type { AnyTask } from "./registry.ts";
 import { toMilliseconds } from "./run-after.ts";
-import { parseInput } from "./schema-input.ts";
 import { announceEnqueued } from "./signals.ts";
 import type { TaskSettings } from "./task-options.ts";
 import { TaskResult } from "./task-result.ts";
@@ -106,7 +105,8 @@ async function toRequest(
   const { maxPayloadBytes } = backend.supports;
   if (settings.input !== null) await checkInput(task, args);
   const { value, json } = encodeJson(args, "args", maxPayloadBytes);
-  encodeJson(settings.metadata, "metadata", maxPayloadBytes);
+  // A copy of its own: what is done to one result's metadata must not reach the next.
+  const metadata = encodeJson(settings.metadata, "metadata", maxPayloadBytes);
   const { runAfter } = settings;
   return {
     id: createId(),
@@ -118,7 +118,7 @@ async function toRequest(
     runAfter: runAfter instanceof Date ? runAfter : null,
     delayMs: runAfter === null || runAfter instanceof Date ? null : toMilliseconds(runAfter),
     maxLost: settings.maxLost,
-    metadata: settings.metadata,
+    metadata: metadata.value as JsonObject,
     unique: uniqueClaim(settings, args as never, json),
     concurrency: concurrencyClaim(settings, args as never),
   };
@@ -130,6 +130,8 @@ async function checkInput(task: AnyTask, args: readonly unknown[]): Promise<void
       `Task '${task.name}' takes one argument, which its input schema describes, not ${args.length}.`,
     );
   }
+  // Loaded on demand: most tasks have no schema.
+  const { parseInput } = await import("./schema-input.ts");
   await parseInput(task, args[0]);
 }
 

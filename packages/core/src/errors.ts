@@ -19,9 +19,15 @@ export class TasksError extends Error {
    * Called on a subclass (`InvalidTask.is(error)`) it also compares the name.
    */
   static is(value: unknown): value is TasksError {
-    if (!(value instanceof Error) || !("code" in value)) return false;
-    if (typeof value.code !== "string" || !value.code.startsWith("TASKS_")) return false;
-    return this === TasksError || value.name === this.name;
+    try {
+      const { code, name } = value as TasksError;
+      const isOurs =
+        value instanceof Error && typeof code === "string" && code.startsWith("TASKS_");
+      return isOurs && (this === TasksError || name === this.name);
+    } catch {
+      // Null, or something hostile that cannot even be looked at.
+      return false;
+    }
   }
 }
 

@@ -65,6 +65,7 @@ export { log, taskLog } from "./log.ts";
 export type { LogLevel, LogRecord } from "./log.ts";
 export { DiscardTask, RetryTask, SnoozeTask } from "./outcomes.ts";
 export type { DelayOptions } from "./outcomes.ts";
+export { redact } from "./redact.ts";
 export { registeredTasks } from "./registry.ts";
 export type { AnyTask } from "./registry.ts";
 export type { Moment, RelativeTime, RunAfter } from "./run-after.ts";
@@ -88,7 +89,7 @@ export type {
   SurvivesJson,
 } from "./task.ts";
 export type { TaskContext, TaskLog } from "./task-context.ts";
-export { redact, toTaskError } from "./task-error.ts";
+export { toTaskError } from "./task-error.ts";
 export {
   DEFAULT_TASK_BACKEND_ALIAS,
   DEFAULT_TASK_PRIORITY,

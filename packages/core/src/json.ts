@@ -26,7 +26,7 @@ export interface EncodedJson {
  *   symbols, class instances, `NaN`, `undefined` inside an array, cycles, U+0000, lone surrogates, nesting deeper than 500.
  */
 export function normalizeJson(value: unknown, path = "value"): JsonValue {
-  return new Normalizer(path, Number.POSITIVE_INFINITY).run(value);
+  return new Normalizer(path, Number.POSITIVE_INFINITY).normalize(value);
 }
 
 /**
@@ -36,7 +36,7 @@ export function normalizeJson(value: unknown, path = "value"): JsonValue {
  * @throws TypeError as `normalizeJson`; PayloadTooLarge.
  */
 export function encodeJson(value: unknown, path: string, maxBytes: number): EncodedJson {
-  const normal = new Normalizer(path, maxBytes).run(value);
+  const normal = new Normalizer(path, maxBytes).normalize(value);
   const json = JSON.stringify(normal);
   // UTF-16 length bounds the UTF-8 length from both sides; count bytes only in between.
   if (json.length * 3 > maxBytes) {
@@ -70,13 +70,25 @@ class Normalizer {
   readonly #ancestors = new Set<object>();
   /** A lower bound of the JSON text's length so far. */
   #size = 0;
+  /** What this class itself threw. */
+  #problem: Error | undefined;
 
   constructor(root: string, maxBytes: number) {
     this.#root = root;
     this.#maxBytes = maxBytes;
   }
 
-  run(value: unknown): JsonValue {
+  normalize(value: unknown): JsonValue {
+    try {
+      return this.#value(value);
+    } catch (cause) {
+      if (cause === this.#problem) throw cause;
+      // A getter or a proxy's trap threw.
+      throw new TypeError(`Unsupported value at ${this.#where()}: it cannot be read`, { cause });
+    }
+  }
+
+  #value(value: unknown): JsonValue {
     switch (typeof value) {
       case "string":
         return this.#text(value);
@@ -105,7 +117,7 @@ class Normalizer {
   }
 
   #object(value: object): JsonValue {
-    if (value instanceof Uint8Array) return this.#text(this.#decode(value));
+    if (isBytes(value)) return this.#text(this.#decode(value));
     if (this.#ancestors.has(value)) throw this.#unsupported("a cycle");
     if (this.#path.length >= MAX_JSON_DEPTH) {
       throw this.#unsupported(`nesting deeper than ${MAX_JSON_DEPTH}`);
@@ -119,22 +131,22 @@ class Normalizer {
 
   #array(value: readonly unknown[]): JsonValue[] {
     // A sparse array of a billion holes must not be walked before its size is refused.
-    this.#grow(value.length);
-    return Array.from({ length: value.length }, (_, index) => this.#child(index, value[index]));
+    this.#grow(Math.max(0, value.length - 1));
+    return Array.from(
+      { length: value.length },
+      (_, index) => this.#child(value, index) as JsonValue,
+    );
   }
 
   #record(value: object): JsonObject {
-    const prototype: unknown = Object.getPrototypeOf(value);
-    // Plain objects of other realms have a foreign Object.prototype, which itself has none.
-    const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
-    if (!isPlain) throw this.#unsupported(className(value));
+    if (!isPlain(value)) throw this.#unsupported(className(value));
     if (Object.getOwnPropertySymbols(value).length > 0) throw this.#unsupported("symbol key");
     const copy: Record<string, JsonValue> = {};
-    for (const [key, child] of Object.entries(value)) {
-      if (child === undefined) continue;
+    for (const key of Object.keys(value)) {
+      const normal = this.#child(value, key);
+      if (normal === undefined) continue;
       if (!isStorableText(key)) throw this.#unsupported("key with U+0000 or a lone surrogate");
       this.#grow(key.length + 3);
-      const normal = this.#child(key, child);
       if (key === "__proto__") {
         // An assignment would set the prototype.
         Object.defineProperty(copy, key, {
@@ -150,32 +162,37 @@ class Normalizer {
     return copy;
   }
 
-  #child(key: string | number, value: unknown): JsonValue {
+  /** `undefined` for a property that is left out. */
+  #child(parent: object, key: string | number): JsonValue | undefined {
     this.#path.push(key);
-    const normal = this.run(value);
+    const value: unknown = parent[key as never];
+    const isLeftOut = value === undefined && typeof key === "string";
+    const normal = isLeftOut ? undefined : this.#value(value);
     this.#path.pop();
     return normal;
   }
 
   #decode(bytes: Uint8Array): string {
+    // Refused before it is decoded.
+    if (bytes.length > this.#maxBytes) this.#grow(bytes.length);
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    } catch (cause) {
-      throw new TypeError(`Unsupported value at ${this.#where()}: bytes that are not UTF-8`, {
-        cause,
-      });
+    } catch {
+      throw this.#unsupported("bytes that are not UTF-8", "value");
     }
   }
 
   #grow(characters: number): void {
     this.#size += characters;
     if (this.#size > this.#maxBytes) {
-      throw tooLarge(this.#root, `at least ${this.#size} bytes`, this.#maxBytes);
+      this.#problem = tooLarge(this.#root, `at least ${this.#size} bytes`, this.#maxBytes);
+      throw this.#problem;
     }
   }
 
-  #unsupported(what: string): TypeError {
-    return new TypeError(`Unsupported type at ${this.#where()}: ${what}`);
+  #unsupported(what: string, noun = "type"): TypeError {
+    this.#problem = new TypeError(`Unsupported ${noun} at ${this.#where()}: ${what}`);
+    return this.#problem;
   }
 
   #where(): string {
@@ -189,9 +206,19 @@ class Normalizer {
   }
 }
 
+/** By tag, so that bytes of another realm count too. */
+function isBytes(value: object): value is Uint8Array {
+  return ArrayBuffer.isView(value) && Object(value)[Symbol.toStringTag] === "Uint8Array";
+}
+
+/** Plain objects of other realms have a foreign `Object.prototype`. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  if (prototype === null || prototype === Object.prototype) return true;
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf");
+}
+
 function className(value: object): string {
-  const constructor: unknown = value.constructor;
-  return typeof constructor === "function" && constructor.name !== ""
-    ? constructor.name
-    : "class instance";
+  const name: unknown = value.constructor?.name;
+  return typeof name === "string" && name !== "" ? name.slice(0, 100) : "class instance";
 }

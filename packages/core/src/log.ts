@@ -1,3 +1,6 @@
+import { inspect } from "node:util";
+
+import { redact } from "./redact.ts";
 import { Signal } from "./signal.ts";
 
 /** Severity of a log record. */
@@ -38,10 +41,19 @@ export function isLogged(level: LogLevel): boolean {
 }
 
 function print(level: "warn" | "error", message: string, error: unknown): void {
-  if (error === undefined) console[level](message);
-  else console[level](message, error);
+  const text = error === undefined ? message : `${message} ${inspect(error)}`;
+  // Continued lines are indented and control characters shown, so that no task can write lines of its own or command the terminal.
+  console[level](redact(text).replace(/\r?\n/g, "\n    ").replace(CONTROL, escape));
 }
 
+function escape(control: string): string {
+  return `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`;
+}
+
+/** Control characters but line feed and tab. */
+// oxlint-disable-next-line no-control-regex -- that is what is looked for
+const CONTROL = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
+
 function printError(error: unknown): void {
-  console.error("A receiver of taskLog failed:", error);
+  print("error", "A receiver of taskLog failed:", error);
 }

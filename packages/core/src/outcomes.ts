@@ -1,8 +1,10 @@
 import { TasksError } from "./errors.ts";
+import { show } from "./internal/show.ts";
+import { LONGEST_DELAY_MS } from "./run-after.ts";
 
 /** Options of `RetryTask` and `SnoozeTask`. */
 export interface DelayOptions {
-  /** How long to wait at least, in milliseconds, 0…2^53. */
+  /** How long to wait at least, in milliseconds, 0 to 1000 years. */
   readonly delayMs: number;
 }
 
@@ -38,7 +40,15 @@ export class DiscardTask extends TasksError {
   }
 }
 
-function checkedDelay(delayMs: number): number {
-  if (Number.isFinite(delayMs) && delayMs >= 0) return Math.round(delayMs);
-  throw new RangeError(`delayMs must be a number of milliseconds from 0, not ${String(delayMs)}.`);
+/** @throws RangeError unless it is a time a task can wait. */
+export function checkedDelay(delayMs: unknown): number {
+  if (isDelay(delayMs)) return Math.round(delayMs);
+  throw new RangeError(
+    `delayMs must be a number of milliseconds from 0 to ${LONGEST_DELAY_MS}, not ${show(delayMs)}.`,
+  );
+}
+
+/** Tells whether a value is a time a task can wait, in milliseconds. */
+export function isDelay(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= LONGEST_DELAY_MS;
 }

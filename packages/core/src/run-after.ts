@@ -1,4 +1,6 @@
 import { InvalidTask } from "./errors.ts";
+import { assertBetween, wrongOption } from "./internal/assert-option.ts";
+import { show } from "./internal/show.ts";
 
 /** A delay from the moment of the enqueue; parts add up. */
 export interface RelativeTime {
@@ -27,7 +29,8 @@ const MS_PER_UNIT = {
 
 /** The last moment stores can keep: the end of the year 9999. */
 const LATEST = Date.UTC(10_000, 0, 1) - 1;
-const LONGEST_DELAY_MS = 1000 * 366 * MS_PER_UNIT.days;
+/** The longest delay accepted anywhere, in milliseconds. */
+export const LONGEST_DELAY_MS: number = 1000 * 366 * MS_PER_UNIT.days;
 
 /**
  * Checks a `runAfter` and copies it, so that a later change of the caller's object has no effect.
@@ -38,10 +41,8 @@ export function checkedRunAfter(value: unknown): RunAfter | null {
   if (value === null) return null;
   if (value instanceof Date) return checkedDate(value);
   if (isMoment(value)) return checkedDate(new Date(value.epochMilliseconds));
-  if (typeof value === "object" && value !== undefined) return checkedRelative(value);
-  throw new InvalidTask(
-    `runAfter must be a Date or an object such as { minutes: 10 }, not ${describe(value)}.`,
-  );
+  if (isPlainObject(value)) return checkedRelative(value);
+  throw wrongOption("runAfter", "a Date or an object such as { minutes: 10 }", value);
 }
 
 /** The length of a relative time in milliseconds. */
@@ -62,43 +63,33 @@ function isMoment(value: unknown): value is Moment {
   );
 }
 
+function isPlainObject(value: unknown): value is object {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    Object.getPrototypeOf(value) === Object.prototype &&
+    Object.keys(value).length > 0
+  );
+}
+
 function checkedDate(value: Date): Date {
   const time = value.getTime();
-  if (Number.isNaN(time)) throw new InvalidTask("runAfter must be a valid Date, not Invalid Date.");
-  if (time < 0 || time > LATEST) {
-    throw new InvalidTask(
-      `runAfter must lie in the years 1970 to 9999, not ${value.toISOString()}.`,
-    );
-  }
-  return new Date(time);
+  if (time >= 0 && time <= LATEST) return new Date(time);
+  const shown = Number.isNaN(time) ? "Invalid Date" : value.toISOString();
+  throw new InvalidTask(`runAfter must be a Date in the years 1970 to 9999, not ${shown}.`);
 }
 
 function checkedRelative(value: object): RelativeTime {
   for (const [unit, amount] of Object.entries(value) as [string, unknown][]) {
     if (!Object.hasOwn(MS_PER_UNIT, unit)) {
       throw new InvalidTask(
-        `runAfter does not know the unit ${JSON.stringify(unit)}. Use ${Object.keys(MS_PER_UNIT).join(", ")}, or a Date.`,
+        `runAfter does not know the unit ${show(unit)}. Use ${Object.keys(MS_PER_UNIT).join(", ")}, or a Date.`,
       );
     }
     if (amount === undefined) continue;
-    if (typeof amount !== "number" || !Number.isFinite(amount) || amount < 0) {
-      throw new InvalidTask(`runAfter.${unit} must be a number from 0, not ${describe(amount)}.`);
-    }
+    assertBetween(`runAfter.${unit}`, amount, 0, LONGEST_DELAY_MS);
   }
   const relative: RelativeTime = Object.freeze({ ...value });
-  if (Object.getPrototypeOf(value) !== Object.prototype || Object.keys(value).length === 0) {
-    throw new InvalidTask(
-      `runAfter must be a Date or an object such as { minutes: 10 }, not ${describe(value)}.`,
-    );
-  }
-  if (toMilliseconds(relative) > LONGEST_DELAY_MS) {
-    throw new InvalidTask("runAfter must not be more than 1000 years away.");
-  }
-  return relative;
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 100));
-  if (typeof value === "object" && value !== null) return value.constructor?.name ?? "object";
-  return String(value);
+  if (toMilliseconds(relative) <= LONGEST_DELAY_MS) return relative;
+  throw new InvalidTask("runAfter must not be more than 1000 years away.");
 }

@@ -10,6 +10,7 @@ import {
 } from "./errors.ts";
 import { encodeJson } from "./json.ts";
 import { log } from "./log.ts";
+import { checkedDelay, isDelay } from "./outcomes.ts";
 import { registeredTasks, type AnyTask } from "./registry.ts";
 import { parseInput } from "./schema-input.ts";
 import { AttemptContext, type StoreChanges } from "./task-context.ts";
@@ -198,8 +199,7 @@ class Attempt {
     if (typeof backoff !== "function") return backoffDelay(backoff, failures);
     try {
       const delayMs = backoff(error, this.#context.taskResult);
-      if (delayMs === null || (Number.isFinite(delayMs) && delayMs >= 0)) return delayMs;
-      throw new RangeError(`backoff returned ${String(delayMs)}, not milliseconds from 0 or null.`);
+      return delayMs === null ? null : checkedDelay(delayMs);
     } catch (problem) {
       log("error", `The backoff of task '${task.name}' failed; the task is not tried again.`, {
         taskId: this.#claimed.id,
@@ -254,6 +254,8 @@ function isOutcome(
   code?: "TASKS_RETRY" | "TASKS_SNOOZE" | "TASKS_DISCARD",
 ): error is TasksError & { readonly delayMs: number } {
   if (!TasksError.is(error)) return false;
-  if (code !== undefined) return error.code === code;
-  return ["TASKS_RETRY", "TASKS_SNOOZE", "TASKS_DISCARD"].includes(error.code);
+  if (code !== undefined && error.code !== code) return false;
+  if (error.code === "TASKS_DISCARD") return true;
+  const isDelayed = error.code === "TASKS_RETRY" || error.code === "TASKS_SNOOZE";
+  return isDelayed && isDelay((error as TasksError & { readonly delayMs?: unknown }).delayMs);
 }

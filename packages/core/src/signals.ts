@@ -15,36 +15,36 @@ export interface TaskEvent {
 }
 
 /** A task was stored. Also on the diagnostics channel `tasks:enqueued`. Not sent for a duplicate of a unique task. */
-export const taskEnqueued: Signal<TaskEvent> = taskSignal("taskEnqueued");
+export const taskEnqueued: Signal<TaskEvent> = /* @__PURE__ */ taskSignal("taskEnqueued");
 /** An attempt begins; the status is RUNNING. Also on `tasks:started`. */
-export const taskStarted: Signal<TaskEvent> = taskSignal("taskStarted");
+export const taskStarted: Signal<TaskEvent> = /* @__PURE__ */ taskSignal("taskStarted");
 /** A result became SUCCESSFUL or FAILED, and that is durable. Also on `tasks:finished`. */
-export const taskFinished: Signal<TaskEvent> = taskSignal("taskFinished");
+export const taskFinished: Signal<TaskEvent> = /* @__PURE__ */ taskSignal("taskFinished");
 
-const channels = {
-  enqueued: channel("tasks:enqueued"),
-  started: channel("tasks:started"),
-  finished: channel("tasks:finished"),
-};
+const enqueuedChannel = /* @__PURE__ */ channel("tasks:enqueued");
+const startedChannel = /* @__PURE__ */ channel("tasks:started");
+const finishedChannel = /* @__PURE__ */ channel("tasks:finished");
 
 /** Announces that a record was stored. */
 export async function announceEnqueued(backend: Backend, record: TaskRecord): Promise<void> {
   if (isLogged("debug")) {
     log("debug", `${describe(record)} enqueued backend=${backend.alias}`, { taskId: record.id });
   }
-  await announce(backend, record, taskEnqueued, channels.enqueued);
+  await announce(backend, record, taskEnqueued, enqueuedChannel);
 }
 
 /** Tells whether anyone would notice an announcement, so that a worker need not build the record. */
 export function isAnnounced(event: "started" | "finished"): boolean {
-  const signal = event === "started" ? taskStarted : taskFinished;
-  return isLogged("info") || signal.hasReceivers || channels[event].hasSubscribers;
+  if (isLogged("info")) return true;
+  return event === "started"
+    ? taskStarted.hasReceivers || startedChannel.hasSubscribers
+    : taskFinished.hasReceivers || finishedChannel.hasSubscribers;
 }
 
 /** Announces that an attempt begins. */
 export async function announceStarted(backend: Backend, record: TaskRecord): Promise<void> {
   log("info", `${describe(record)} state=RUNNING`, { taskId: record.id });
-  await announce(backend, record, taskStarted, channels.started);
+  await announce(backend, record, taskStarted, startedChannel);
 }
 
 /** Announces that a result is final. */
@@ -56,7 +56,7 @@ export async function announceFinished(backend: Backend, record: TaskRecord): Pr
   } else {
     log("info", message, { taskId: record.id });
   }
-  await announce(backend, record, taskFinished, channels.finished);
+  await announce(backend, record, taskFinished, finishedChannel);
 }
 
 async function announce(

@@ -2,7 +2,7 @@ import type { Backend } from "./backend.ts";
 import { NotSupported } from "./errors.ts";
 import { encodeJson, type JsonObject, type JsonValue } from "./json.ts";
 import { log } from "./log.ts";
-import { boundedText } from "./task-error.ts";
+import { boundedText } from "./redact.ts";
 import type { TaskLogEntry, TaskLogLevel, TaskRecord } from "./task-record.ts";
 import { TaskResult } from "./task-result.ts";
 import type { AttemptChanges } from "./worker/worker-store.ts";

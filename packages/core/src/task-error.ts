@@ -1,3 +1,4 @@
+import { boundedText } from "./redact.ts";
 import type { TaskError } from "./task-record.ts";
 
 /** Longest stored message, in characters. */
@@ -83,23 +84,4 @@ function attemptText(read: () => unknown): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Makes a text storable: bounded, without credentials, U+0000 and lone surrogates. */
-export function boundedText(text: string, maxLength: number): string {
-  if (text.length <= maxLength) return storable(redact(text));
-  const note = ` … (cut, ${text.length} characters)`;
-  // Redacting before cutting keeps a credential on the edge from surviving in half.
-  return storable(redact(text.slice(0, maxLength * 2)).slice(0, maxLength - note.length)) + note;
-}
-
-function storable(text: string): string {
-  return text.replaceAll("\0", "\uFFFD").toWellFormed();
-}
-
-/** Blanks what looks like a credential: user and password of an address, bearer and basic authorization. */
-export function redact(text: string): string {
-  return text
-    .replace(/([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@]{1,300}@/gi, "$1***@")
-    .replace(/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, "$1 ***");
 }

@@ -1,5 +1,7 @@
 import { assertBackoff, type Backoff } from "./backoff.ts";
 import { InvalidTask } from "./errors.ts";
+import { assertOneOf, assertWhole, wrongOption } from "./internal/assert-option.ts";
+import { show } from "./internal/show.ts";
 import { normalizeJson, type JsonObject } from "./json.ts";
 import { checkedRunAfter, type Moment, type RunAfter } from "./run-after.ts";
 import type { StandardSchema } from "./standard-schema.ts";
@@ -97,29 +99,23 @@ export interface TaskSettings {
   readonly transaction: unknown;
 }
 
-const KNOWN_OPTIONS = new Set([
-  "name",
-  "queueName",
-  "priority",
-  "backend",
-  "takesContext",
-  "input",
-  "maxAttempts",
-  "backoff",
-  "maxLost",
-  "timeoutMs",
-  "unique",
-  "concurrency",
-  "metadata",
-]);
-const KNOWN_CHANGES = new Set([
-  "priority",
-  "queueName",
-  "runAfter",
-  "backend",
-  "metadata",
-  "transaction",
-]);
+const DEFAULTS = {
+  name: "",
+  queueName: DEFAULT_TASK_QUEUE_NAME,
+  priority: DEFAULT_TASK_PRIORITY,
+  backend: DEFAULT_TASK_BACKEND_ALIAS,
+  takesContext: false,
+  input: null,
+  maxAttempts: 1,
+  backoff: {},
+  maxLost: 3,
+  timeoutMs: null,
+  unique: null,
+  concurrency: null,
+  metadata: {},
+} as const satisfies Omit<TaskSettings, "runAfter" | "transaction">;
+const KNOWN_OPTIONS = Object.keys(DEFAULTS);
+const KNOWN_CHANGES = ["priority", "queueName", "runAfter", "backend", "metadata", "transaction"];
 
 /**
  * Applies defaults and checks everything that needs no backend.
@@ -130,43 +126,28 @@ export function resolveTaskOptions(
   options: TaskOptions<never>,
   functionName: string,
 ): TaskSettings {
-  for (const option of Object.keys(options)) {
-    if (option === "runAfter") {
-      throw new TypeError(
-        "runAfter cannot be defined statically on a task. Use .using({ runAfter }) when you enqueue it.",
-      );
-    }
-    if (!KNOWN_OPTIONS.has(option)) throw unknownOption("task()", option, KNOWN_OPTIONS);
+  if ("runAfter" in options) {
+    throw new TypeError(
+      "runAfter cannot be defined statically on a task. Use .using({ runAfter }) when you enqueue it.",
+    );
   }
   const settings: TaskSettings = {
-    name: options.name ?? functionName,
-    queueName: options.queueName ?? DEFAULT_TASK_QUEUE_NAME,
-    priority: options.priority ?? DEFAULT_TASK_PRIORITY,
-    backend: options.backend ?? DEFAULT_TASK_BACKEND_ALIAS,
-    runAfter: null,
-    takesContext: options.takesContext ?? false,
-    input: options.input ?? null,
-    maxAttempts: options.maxAttempts ?? 1,
-    backoff: options.backoff ?? {},
-    maxLost: options.maxLost ?? 3,
-    timeoutMs: options.timeoutMs ?? null,
-    unique: options.unique ?? null,
-    concurrency: options.concurrency ?? null,
+    ...DEFAULTS,
+    name: functionName,
+    ...givenOptions("task()", options, KNOWN_OPTIONS),
     metadata: checkedMetadata(options.metadata ?? {}),
+    runAfter: null,
     transaction: null,
   };
   assertTaskName(settings.name);
-  assertQueueName(settings.queueName);
-  assertPriority(settings.priority);
-  assertText("backend", settings.backend);
+  assertSettings(settings);
   assertWhole("maxAttempts", settings.maxAttempts, 1, 1_000_000);
   assertWhole("maxLost", settings.maxLost, 0, 1_000_000);
   if (settings.timeoutMs !== null) assertWhole("timeoutMs", settings.timeoutMs, 1, 2 ** 31 - 1);
   assertBackoff(settings.backoff);
+  assertInput(settings.input);
   if (settings.unique !== null) assertUnique(settings.unique);
-  if (settings.concurrency !== null) {
-    assertWhole("concurrency.limit", settings.concurrency.limit, 1, 1_000_000);
-  }
+  if (settings.concurrency !== null) assertConcurrency(settings.concurrency);
   return settings;
 }
 
@@ -176,22 +157,38 @@ export function resolveTaskOptions(
  * @throws InvalidTask for a bad value; TypeError for an unknown option.
  */
 export function changeTaskSettings(settings: TaskSettings, changes: UsingOptions): TaskSettings {
-  for (const option of Object.keys(changes)) {
-    if (!KNOWN_CHANGES.has(option)) throw unknownOption("using()", option, KNOWN_CHANGES);
-  }
-  const { priority, queueName, runAfter, backend, metadata, transaction } = changes;
-  if (priority !== undefined) assertPriority(priority);
-  if (queueName !== undefined) assertQueueName(queueName);
-  if (backend !== undefined) assertText("backend", backend);
-  return {
+  const { runAfter, metadata, ...others } = givenOptions("using()", changes, KNOWN_CHANGES);
+  const changed: TaskSettings = {
     ...settings,
-    priority: priority ?? settings.priority,
-    queueName: queueName ?? settings.queueName,
-    backend: backend ?? settings.backend,
-    runAfter: runAfter === undefined ? settings.runAfter : checkedRunAfter(runAfter),
-    metadata: metadata === undefined ? settings.metadata : checkedMetadata(metadata),
-    transaction: transaction === undefined ? settings.transaction : transaction,
+    ...others,
+    ...(runAfter !== undefined && { runAfter: checkedRunAfter(runAfter) }),
+    ...(metadata !== undefined && { metadata: checkedMetadata(metadata) }),
   };
+  assertSettings(changed);
+  return changed;
+}
+
+/** What both a definition and `using()` can set. */
+function assertSettings({ queueName, priority, backend }: TaskSettings): void {
+  assertQueueName(queueName);
+  assertPriority(priority);
+  if (typeof backend === "string" && backend !== "") return;
+  throw wrongOption("backend", "a non-empty string", backend);
+}
+
+/** Options without those that are `undefined`. @throws TypeError for an unknown one. */
+function givenOptions<Options extends object>(
+  where: string,
+  options: Options,
+  known: readonly string[],
+): { [Key in keyof Options]: Exclude<Options[Key], undefined> } {
+  const given = Object.entries(options).filter(([option, value]) => {
+    if (known.includes(option)) return value !== undefined;
+    throw new TypeError(
+      `${where} does not know the option ${show(option)}. It takes: ${known.join(", ")}.`,
+    );
+  });
+  return Object.fromEntries(given) as { [Key in keyof Options]: Exclude<Options[Key], undefined> };
 }
 
 /** @throws InvalidTask unless the name fits `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`. */
@@ -217,7 +214,7 @@ export function assertPriority(priority: unknown): asserts priority is number {
 /** @throws InvalidTask with a message of its own for a non-object and for values that are not JSON. */
 export function checkedMetadata(metadata: unknown): JsonObject {
   if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) {
-    throw new InvalidTask(`metadata must be an object, not ${show(metadata)}.`);
+    throw wrongOption("metadata", "an object", metadata);
   }
   try {
     return Object.freeze(normalizeJson(metadata, "metadata") as JsonObject);
@@ -236,41 +233,27 @@ function assertTaskName(name: string): void {
   );
 }
 
-function assertUnique(unique: UniqueOptions<never>): void {
-  const { scope, onConflict = "return-existing" } = unique;
-  if (!["return-existing", "reject"].includes(onConflict)) {
-    throw new InvalidTask(
-      `unique.onConflict must be "return-existing" or "reject", not ${show(onConflict)}.`,
-    );
-  }
+function assertUnique({ key, scope, onConflict = "reject" }: UniqueOptions<never>): void {
+  assertKey("unique.key", key);
+  assertOneOf("unique.onConflict", onConflict, ["return-existing", "reject"]);
   if (typeof scope === "object" && scope !== null) {
     assertWhole("unique.scope.windowMs", scope.windowMs, 1, Number.MAX_SAFE_INTEGER);
-  } else if (!["until-started", "until-finished"].includes(scope)) {
-    throw new InvalidTask(
-      `unique.scope must be "until-started", "until-finished" or { windowMs }, not ${show(scope)}.`,
-    );
+  } else {
+    assertOneOf("unique.scope", scope, ["until-started", "until-finished"]);
   }
 }
 
-function assertText(option: string, value: unknown): void {
-  if (typeof value === "string" && value !== "") return;
-  throw new InvalidTask(`${option} must be a non-empty string, not ${show(value)}.`);
+function assertConcurrency({ key, limit }: ConcurrencyOptions<never>): void {
+  assertKey("concurrency.key", key);
+  assertWhole("concurrency.limit", limit, 1, 1_000_000);
 }
 
-function assertWhole(option: string, value: unknown, min: number, max: number): void {
-  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return;
-  throw new InvalidTask(
-    `${option} must be a whole number between ${min} and ${max}, not ${show(value)}.`,
-  );
+function assertKey(option: string, key: unknown): void {
+  if (key === undefined || typeof key === "function") return;
+  throw wrongOption(option, "a function that returns a string", key);
 }
 
-function unknownOption(where: string, option: string, known: ReadonlySet<string>): TypeError {
-  return new TypeError(
-    `${where} does not know the option ${show(option)}. It takes: ${[...known].join(", ")}.`,
-  );
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 200));
-  return typeof value === "object" && value !== null ? "an object" : String(value);
+function assertInput(input: StandardSchema | null): void {
+  if (input === null || typeof input["~standard"]?.validate === "function") return;
+  throw wrongOption("input", "a Standard Schema, such as one of zod, valibot or arktype", input);
 }

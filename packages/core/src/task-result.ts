@@ -5,7 +5,6 @@ import {
   TaskFailed,
   TaskNotFinished,
   TaskResultDoesNotExist,
-  WaitTimeout,
 } from "./errors.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import { registeredTasks } from "./registry.ts";
@@ -48,13 +47,11 @@ export interface TaskResultJson {
   readonly workerIds: readonly string[];
   readonly errors: readonly (Omit<TaskError, "occurredAt"> & { readonly occurredAt: string })[];
   readonly progress: JsonValue;
+  readonly logs: readonly (Omit<TaskLogEntry, "loggedAt"> & { readonly loggedAt: string })[];
   /** `null` unless the status is SUCCESSFUL. */
   readonly returnValue: JsonValue;
   readonly deduplicated: boolean;
 }
-
-/** Longest pause between two looks at a result that is waited for, where the backend cannot notify. */
-const LONGEST_LOOK_MS = 500;
 
 /**
  * One enqueued call of a task: a snapshot, and the handle to follow it.
@@ -154,20 +151,11 @@ export class TaskResult<T = unknown> {
    * @throws WaitTimeout; the signal's reason; TaskResultDoesNotExist when it is pruned meanwhile; NotSupported.
    */
   async wait(options: WaitOptions = {}): Promise<this> {
-    const { timeoutMs = Number.POSITIVE_INFINITY, signal } = options;
     if (this.isFinished) return this;
-    if (!this.#backend.supports.wait) {
-      throw new NotSupported("This backend does not support waiting for results.");
-    }
-    const deadline = performance.now() + timeoutMs;
-    for (let lookMs = 5; ; lookMs = Math.min(lookMs * 2, LONGEST_LOOK_MS)) {
-      signal?.throwIfAborted();
-      await this.refresh();
-      if (this.isFinished) return this;
-      const leftMs = deadline - performance.now();
-      if (leftMs <= 0) throw new WaitTimeout(this.id, timeoutMs);
-      await this.#backend.waitForChange(this.id, Math.min(lookMs, leftMs), signal);
-    }
+    // Loaded on demand: programs that only enqueue never need it.
+    const { waitForResult } = await import("./wait-for-result.ts");
+    await waitForResult(this, this.#backend, options);
+    return this;
   }
 
   /**
@@ -194,32 +182,11 @@ export class TaskResult<T = unknown> {
 
   /** Plain data; times as ISO text. */
   toJSON(): TaskResultJson {
-    const iso = (date: Date | null): string | null => date?.toISOString() ?? null;
-    return {
-      id: this.id,
-      taskName: this.taskName,
-      status: this.status,
-      state: this.state,
-      backend: this.backend,
-      queueName: this.queueName,
-      priority: this.priority,
-      args: this.args,
-      metadata: this.metadata,
-      runAfter: iso(this.runAfter),
-      enqueuedAt: this.enqueuedAt.toISOString(),
-      startedAt: iso(this.startedAt),
-      lastAttemptedAt: iso(this.lastAttemptedAt),
-      finishedAt: iso(this.finishedAt),
-      attempts: this.attempts,
-      workerIds: this.workerIds,
-      errors: this.errors.map((error) => ({
-        ...error,
-        occurredAt: error.occurredAt.toISOString(),
-      })),
-      progress: this.progress,
-      returnValue: this.#record.returnValue,
-      deduplicated: this.deduplicated,
-    };
+    const { state } = this;
+    const { returnValue } = this.#record;
+    return JSON.parse(
+      JSON.stringify(Object.assign({}, this, { state, returnValue })),
+    ) as TaskResultJson;
   }
 
   #show(record: TaskRecord): void {

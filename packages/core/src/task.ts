@@ -1,5 +1,4 @@
 import type { Backend } from "./backend.ts";
-import { callTask } from "./call-task.ts";
 import { configuredBackend } from "./configuration.ts";
 import { enqueueMany, enqueueOne } from "./enqueue.ts";
 import { InvalidTask, TaskResultMismatch } from "./errors.ts";
@@ -108,6 +107,8 @@ export class Task<Args extends readonly unknown[] = readonly unknown[], Return =
 
   /** Runs the function here and now, without any backend, and gives back what it returns. A task that takes a context gets one of its own. */
   async call(...args: Args): Promise<Awaited<Return>> {
+    // Loaded on demand: programs that only enqueue never need it.
+    const { callTask } = await import("./call-task.ts");
     return (await callTask(this, args)) as Awaited<Return>;
   }
 

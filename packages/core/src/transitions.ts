@@ -1,10 +1,10 @@
-import type { EnqueueRequest } from "./backend.ts";
 /**
  * The life of a task result as pure functions: what a claim, a completion, a loss, a cancellation and a manual retry change about a record.
  *
  * This is the reference. Backends that keep records as they are call these functions; the others do the same in their store's language, and
  * the conformance suite holds them to it.
  */
+import type { EnqueueRequest } from "./backend.ts";
 import { TaskCancelled, TaskLost } from "./errors.ts";
 import { toTaskError } from "./task-error.ts";
 import type { TaskError, TaskRecord } from "./task-record.ts";

@@ -46,7 +46,9 @@ export class DummyBackend extends InMemoryBackend {
 
   /** Everything enqueued and not cleared, in enqueue order; fresh snapshots at every look. */
   get results(): readonly TaskResult[] {
-    return [...this.store.entries.values()].map(({ record }) => new TaskResult(this, record));
+    return [...this.store.entries.values()].map(
+      ({ record }) => new TaskResult(this, structuredClone(record)),
+    );
   }
 
   /** Forgets all results. */

@@ -1,12 +1,10 @@
 import { Backend, type BackendOptions, type BackendSupports } from "../backend.ts";
 import type { Enqueued, EnqueueRequest } from "../backend.ts";
-import { NotSupported } from "../errors.ts";
 import { createId } from "../ids.ts";
-import { runAttempt, type AttemptEnd } from "../run-attempt.ts";
-import { announceFinished, announceStarted } from "../signals.ts";
-import { toTaskError } from "../task-error.ts";
-import { isFinished, type TaskRecord } from "../task-record.ts";
-import { claim, complete, enqueue } from "../transitions.ts";
+import type { TaskRecord } from "../task-record.ts";
+import type * as ImmediateRunnerModule from "./immediate-runner.ts";
+
+type ImmediateRunner = typeof ImmediateRunnerModule;
 
 /** Options of `ImmediateBackend`. */
 export interface ImmediateBackendOptions extends BackendOptions {
@@ -53,43 +51,20 @@ export class ImmediateBackend extends Backend {
   }
 
   override async enqueue(request: EnqueueRequest): Promise<Enqueued> {
+    const { enqueue } = await loadRunner();
     return { record: enqueue(request, this.now()), deduplicated: false };
   }
 
   override async afterEnqueue(ready: TaskRecord): Promise<TaskRecord> {
-    let record = ready;
-    while (!isFinished(record.status)) record = await this.#attempt(record);
-    await announceFinished(this, record);
-    return record;
-  }
-
-  async #attempt(ready: TaskRecord): Promise<TaskRecord> {
-    const running = claim(ready, this.#workerId, this.now());
-    await announceStarted(this, running);
-    const end = await runAttempt(
-      {
-        id: running.id,
-        fence: running.workerIds.length,
-        taskName: running.taskName,
-        attempt: running.workerIds.length,
-        args: () => structuredClone(running.args),
-        record: () => running,
-      },
-      { backend: this, workerId: this.#workerId },
-    );
-    return complete(running, this.#withoutSnooze(end, running), end.changes, this.now());
-  }
-
-  #withoutSnooze(end: AttemptEnd, running: TaskRecord): AttemptEnd["outcome"] {
-    if (end.outcome.type !== "snooze") return end.outcome;
-    const error = new NotSupported(
-      "ImmediateBackend cannot snooze a task: it would hold up enqueue(). Use MemoryBackend or a backend with a worker.",
-    );
-    const attempt = running.workerIds.length;
-    const occurredAt = this.now();
-    return {
-      type: "failed",
-      error: toTaskError(error, { attempt, workerId: this.#workerId, occurredAt }),
-    };
+    const { runToEnd } = await loadRunner();
+    return runToEnd(this, this.#workerId, ready);
   }
 }
+
+/** Loaded with the first task that runs: programs that only enqueue elsewhere never need it. */
+function loadRunner(): Promise<ImmediateRunner> {
+  runner ??= import("./immediate-runner.ts");
+  return runner;
+}
+
+let runner: Promise<ImmediateRunner> | undefined;

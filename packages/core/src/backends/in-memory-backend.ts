@@ -40,15 +40,15 @@ export abstract class InMemoryBackend extends Backend {
   }
 
   override async enqueue(request: EnqueueRequest): Promise<Enqueued> {
-    return this.store.enqueue(request);
+    return withOwnRecord(this.store.enqueue(request));
   }
 
   override async enqueueMany(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
-    return this.store.enqueueAll(requests);
+    return this.store.enqueueAll(requests).map(withOwnRecord);
   }
 
   override async readRecord(id: string): Promise<TaskRecord | undefined> {
-    return this.store.entries.get(id)?.record;
+    return structuredClone(this.store.entries.get(id)?.record);
   }
 
   override async cancel(id: string): Promise<boolean> {
@@ -71,7 +71,7 @@ export abstract class InMemoryBackend extends Backend {
     for (const entry of [...this.store.entries.values()].reverse()) {
       if (entry.sequence >= before || !this.#matches(entry.record, options)) continue;
       if (records.length === limit) return { records, nextCursor: String(last) };
-      records.push(entry.record);
+      records.push(structuredClone(entry.record));
       last = entry.sequence;
     }
     return { records, nextCursor: null };
@@ -193,4 +193,10 @@ export abstract class InMemoryBackend extends Backend {
 function oldestFirst(entries: readonly Entry[]): readonly Entry[] {
   const finishedMs = ({ record }: Entry): number => record.finishedAt?.getTime() ?? 0;
   return entries.toSorted((a, b) => finishedMs(a) - finishedMs(b));
+}
+
+/** Whoever gets a record may do with it what he likes; the store's own must not change. */
+function withOwnRecord({ record, deduplicated }: Enqueued): Enqueued {
+  const { args, metadata } = structuredClone({ args: record.args, metadata: record.metadata });
+  return { record: { ...record, args, metadata }, deduplicated };
 }

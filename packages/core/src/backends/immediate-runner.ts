@@ -1,0 +1,57 @@
+import type { Backend } from "../backend.ts";
+import { NotSupported } from "../errors.ts";
+import { runAttempt, type AttemptEnd } from "../run-attempt.ts";
+import { announceFinished, announceStarted } from "../signals.ts";
+import { toTaskError } from "../task-error.ts";
+import { isFinished, type TaskRecord } from "../task-record.ts";
+import { claim, complete } from "../transitions.ts";
+
+export { enqueue } from "../transitions.ts";
+
+/** Runs a READY record, attempt after attempt without their waits, until it is finished. */
+export async function runToEnd(
+  backend: Backend,
+  workerId: string,
+  ready: TaskRecord,
+): Promise<TaskRecord> {
+  let record = ready;
+  while (!isFinished(record.status)) record = await attempt(backend, workerId, record);
+  await announceFinished(backend, record);
+  return record;
+}
+
+async function attempt(backend: Backend, workerId: string, ready: TaskRecord): Promise<TaskRecord> {
+  const running = claim(ready, workerId, backend.now());
+  await announceStarted(backend, running);
+  const end = await runAttempt(
+    {
+      id: running.id,
+      fence: running.workerIds.length,
+      taskName: running.taskName,
+      attempt: running.workerIds.length,
+      args: () => structuredClone(running.args),
+      record: () => running,
+    },
+    { backend, workerId },
+  );
+  return complete(running, withoutSnooze(end, running, backend), end.changes, backend.now());
+}
+
+function withoutSnooze(
+  { outcome }: AttemptEnd,
+  { workerIds }: TaskRecord,
+  backend: Backend,
+): AttemptEnd["outcome"] {
+  if (outcome.type !== "snooze") return outcome;
+  const error = new NotSupported(
+    "ImmediateBackend cannot snooze a task: it would hold up enqueue(). Use MemoryBackend or a backend with a worker.",
+  );
+  return {
+    type: "failed",
+    error: toTaskError(error, {
+      attempt: workerIds.length,
+      workerId: workerIds.at(-1) ?? null,
+      occurredAt: backend.now(),
+    }),
+  };
+}
