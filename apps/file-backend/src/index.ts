@@ -1,1 +1,2 @@
-export {};
+export { FileBackend } from "./file-backend.ts";
+export type { FileBackendOptions } from "./file-backend.ts";
