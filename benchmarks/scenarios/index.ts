@@ -1,0 +1,20 @@
+import type { Sizes } from "../options.ts";
+import { backlogScenario } from "./backlog/backlog.ts";
+import { drainScenarios } from "./drain/drain.ts";
+import { enqueueBulk, enqueueOneByOne, enqueueTogether } from "./enqueue/enqueue.ts";
+import { latencyScenarios } from "./latency/latency.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** Everything that is measured, in the order of the report. */
+export function createScenarios(sizes: Sizes): readonly Scenario[] {
+  return [
+    enqueueOneByOne,
+    enqueueTogether,
+    enqueueBulk,
+    ...drainScenarios,
+    backlogScenario("finished", sizes.finished),
+    backlogScenario("tomorrow", sizes.tomorrow),
+    backlogScenario("other", sizes.other),
+    ...latencyScenarios,
+  ];
+}
