@@ -54,8 +54,15 @@ export interface Dialect {
   /**
    * Claims in one atomic step: ready rows of the request become RUNNING. Scheduled rows that are due count as ready.
    * Resolves with the rows as they stand after it, best first, with `RECORD_COLUMNS`.
+   *
+   * @param whenFound awaited after something to claim was seen and before it is claimed; not called otherwise.
    */
-  claim(connection: Connection, scope: Scope, request: ClaimRequest): Promise<readonly Row[]>;
+  claim(
+    connection: Connection,
+    scope: Scope,
+    request: ClaimRequest,
+    whenFound: () => Promise<void>,
+  ): Promise<readonly Row[]>;
 
   /** Milliseconds until a row of the request may be claimed: 0 for now, `null` when none is in sight. */
   readyInMs(executor: Executor, scope: Scope, request: ClaimRequest): Promise<number | null>;

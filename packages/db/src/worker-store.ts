@@ -1,3 +1,6 @@
+import { clearTimeout as clearTimer, setTimeout as setTimer } from "node:timers";
+import { setTimeout } from "node:timers/promises";
+
 import type { TaskRecord } from "@tasks/core";
 import {
   transitions,
@@ -21,6 +24,8 @@ import type { Store } from "./store.ts";
 
 /** Lost rows dealt with in one call, so that a crash of many workers does not hold up one for long. */
 const RECOVER_ROWS = 500;
+/** How long a worker waits for its first lease before it looks for work all the same, in milliseconds. */
+const REGISTER_MS = 100;
 /** Sessions that ended without signing off are shown this long, in milliseconds. */
 const SESSION_GRACE_MS = 60_000;
 
@@ -31,6 +36,9 @@ export class DatabaseWorkerStore implements WorkerStore {
   readonly #timedSessions: Map<string, WorkerSession>;
   readonly #onFinished: (ids: readonly string[]) => void;
   #lastClaimMs = performance.now();
+  /** The latest renewal made here. */
+  #lease: Promise<void> | undefined;
+  #hasLease = false;
 
   constructor(
     store: Store,
@@ -43,27 +51,32 @@ export class DatabaseWorkerStore implements WorkerStore {
   }
 
   async register(session: WorkerSession): Promise<void> {
-    await this.renewLease(session);
     if (this.leaseThread(session) === undefined) {
       this.#timedSessions.set(session.sessionId, session);
     }
+    this.#lease = this.renewLease(session);
+    // A writer that holds the database for long need not keep a worker from starting: it needs the lease with its first claim.
+    await Promise.race([this.#lease, setTimeout(REGISTER_MS, undefined, { ref: false })]);
   }
 
   async unregister(session: WorkerSession): Promise<void> {
     this.#timedSessions.delete(session.sessionId);
-    const { dialect, scope } = this.#store;
-    await dialect.endSession(await this.#store.connection(), scope, session.sessionId);
+    if (this.#hasLease) await this.#endSession(session);
+    // A lease that is not granted yet was not needed either; it is given back when it arrives.
+    else void this.#lease?.then(() => this.#endSession(session)).catch(() => undefined);
   }
 
   async claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
     const { dialect, scope } = this.#store;
-    const now = performance.now();
-    // After a pause of the whole process the lease may be over, and what is claimed now would count as lost at once.
-    if (now - this.#lastClaimMs > request.session.leaseMs / 2)
-      await this.renewLease(request.session);
-    this.#lastClaimMs = now;
     const connection = await this.#store.connection();
-    const rows = await dialect.claim(connection, scope, request);
+    const now = performance.now();
+    const isStale = now - this.#lastClaimMs > request.session.leaseMs / 2;
+    this.#lastClaimMs = now;
+    const rows = await dialect.claim(connection, scope, request, async () => {
+      // After a pause of the whole process the lease may be over, and what is claimed now would count as lost at once.
+      if (isStale) this.#lease = this.renewLease(request.session);
+      await this.#lease;
+    });
     return rows.map((row) => new ClaimedRow(row));
   }
 
@@ -92,6 +105,7 @@ export class DatabaseWorkerStore implements WorkerStore {
   async renewLease(session: WorkerSession): Promise<void> {
     const { dialect, scope } = this.#store;
     await dialect.renewLease(await this.#store.connection(), scope, session);
+    this.#hasLease = true;
   }
 
   leaseThread(session: WorkerSession): LeaseThread | undefined {
@@ -146,10 +160,10 @@ export class DatabaseWorkerStore implements WorkerStore {
     try {
       const readyInMs = await dialect.readyInMs(connection, scope, request);
       if (readyInMs === 0 || signal.aborted) return;
-      timer = setTimeout(resolve, Math.min(maxMs, readyInMs ?? maxMs));
+      timer = setTimer(resolve, Math.min(maxMs, readyInMs ?? maxMs));
       await promise;
     } finally {
-      clearTimeout(timer);
+      clearTimer(timer);
       stopListening();
     }
   }
@@ -157,6 +171,11 @@ export class DatabaseWorkerStore implements WorkerStore {
   async unknownTasks(request: ClaimRequest): Promise<readonly string[]> {
     const { dialect, scope } = this.#store;
     return dialect.unknownTasks(await this.#store.connection(), scope, request);
+  }
+
+  async #endSession({ sessionId }: WorkerSession): Promise<void> {
+    const { dialect, scope } = this.#store;
+    await dialect.endSession(await this.#store.connection(), scope, sessionId);
   }
 
   async #completeAll(

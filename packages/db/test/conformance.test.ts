@@ -47,14 +47,14 @@ const namespaces = new WeakMap<object, string>();
 const callers = once((path) => new DatabaseSync(path));
 testBackend({
   name: "@tasks/db SQLite by url",
+  parallel: 8,
   createBackend: async ({ namespace, ...options }) => {
     const url = `sqlite:${folder.path(`url_${namespace}.db`)}`;
     const backend = await migrated({ url, tablePrefix: `${namespace}_`, ...options });
     namespaces.set(backend, namespace);
     return backend;
   },
-  withTransaction: (backend, run) =>
-    inTransaction(callers(`url_${namespaces.get(backend)}`), run),
+  withTransaction: (backend, run) => inTransaction(callers(`url_${namespaces.get(backend)}`), run),
 });
 
 const kyselys = once(
@@ -63,6 +63,7 @@ const kyselys = once(
 );
 testBackend({
   name: "@tasks/db SQLite by Kysely and better-sqlite3",
+  parallel: 8,
   createBackend: async ({ namespace, ...options }) => {
     const backend = await migrated({ kysely: kyselys(`kysely_${namespace}`), ...options });
     namespaces.set(backend, namespace);
@@ -77,6 +78,7 @@ testBackend({
 const libsqls = once((path) => new Libsql(path));
 testBackend({
   name: "@tasks/db SQLite by libsql",
+  parallel: 8,
   createBackend: async ({ namespace, ...options }) => {
     const backend = await migrated({ database: libsqls(`libsql_${namespace}`), ...options });
     namespaces.set(backend, namespace);

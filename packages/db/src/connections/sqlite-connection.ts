@@ -43,9 +43,7 @@ export class SqliteConnection implements Connection {
   }
 
   async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
-    return this.#wrapped(() =>
-      this.#mutex.run(() => whileBusy(() => this.#once(work), this.#options.busyLimitMs)),
-    );
+    return this.#patiently(() => this.#once(work));
   }
 
   async close(): Promise<void> {
@@ -86,28 +84,25 @@ export class SqliteConnection implements Connection {
         if (!isBusy(error)) throw toTasksError(error, this.#options.where);
       }
     }
-    return this.#wrapped(() =>
-      this.#mutex.run(() =>
-        whileBusy(() => {
-          this.#assertUsable();
-          return statement();
-        }, this.#options.busyLimitMs),
-      ),
-    );
+    return this.#patiently(async () => {
+      this.#assertUsable();
+      return statement();
+    });
+  }
+
+  /** Between two tries others have their turn: readers need not wait for a writer that waits for a lock. */
+  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await whileBusy(() => this.#mutex.run(work), this.#options.busyLimitMs);
+    } catch (error) {
+      throw toTasksError(error, this.#options.where);
+    }
   }
 
   #assertUsable(): void {
     if (this.#isClosed) throw new BackendUnavailable(`${this.#options.where}: it was closed.`);
     // A statement now would join the caller's transaction, and go with it when it is rolled back.
     if (this.#handle.inTransaction()) throw new OpenTransaction();
-  }
-
-  async #wrapped<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw toTasksError(error, this.#options.where);
-    }
   }
 }
 

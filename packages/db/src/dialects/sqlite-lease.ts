@@ -1,8 +1,12 @@
+/**
+ * What the lease thread runs. It imports nothing but Node's own modules, so that starting a thread costs little.
+ */
+import type * as NodeSqlite from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { Lease } from "@tasks/core/worker";
 
 import type { SqlValue } from "../connection.ts";
-import { whileBusy } from "../connections/busy.ts";
-import { openNodeSqlite } from "../connections/open-node-sqlite.ts";
 
 /** What the lease thread is given. */
 export interface SqliteLeaseData {
@@ -13,20 +17,37 @@ export interface SqliteLeaseData {
   readonly leaseMs: number;
 }
 
+/** SQLite's result code for "someone else is writing". */
+const BUSY = 5;
+/** Pause before a busy file is tried again, in milliseconds. */
+const BUSY_PAUSE_MS = 20;
+
 /** Opens the connection by which a lease thread renews its session's lease. */
-export async function openLease({ file, sql, session, leaseMs }: SqliteLeaseData): Promise<Lease> {
-  const handle = await openNodeSqlite(file, {
-    where: `SQLite database ${file}`,
-    synchronous: "normal",
-    // The thread tries again by itself, and a lease that could not be renewed in time is over anyway.
-    busyLimitMs: leaseMs,
-  });
+export function openLease({ file, sql, session, leaseMs }: SqliteLeaseData): Lease {
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite") as typeof NodeSqlite;
+  const database = new DatabaseSync(file);
+  database.exec("pragma busy_timeout = 20; pragma synchronous = normal");
+  const statement = database.prepare(sql);
   return {
-    renew: () =>
-      whileBusy(() => {
-        const now = Date.now();
-        handle.prepare(sql).run([...session, now, now, now + leaseMs]);
-      }, leaseMs),
-    close: () => handle.close(),
+    renew: async () => {
+      // A lease that could not be renewed while it lasted is over.
+      const deadline = performance.now() + leaseMs;
+      for (;;) {
+        try {
+          const now = Date.now();
+          statement.run(...session, now, now, now + leaseMs);
+          return;
+        } catch (error) {
+          if (!isBusy(error) || performance.now() > deadline) throw error;
+        }
+        await sleep(BUSY_PAUSE_MS);
+      }
+    },
+    close: () => database.close(),
   };
+}
+
+function isBusy(error: unknown): boolean {
+  if (!(error instanceof Error) || !("errcode" in error)) return false;
+  return typeof error.errcode === "number" && (error.errcode & 0xff) === BUSY;
 }

@@ -46,7 +46,7 @@ const CLAIMED_COLUMNS = [
     (column) => `cast(${column} as real) as ${column}`,
   ),
   `case when fence > 1 or progress is not null or logs <> '[]' or failures <> 0
-  then json_array(worker_ids, errors, progress, logs, started_at, failures, lost) end as history`,
+  then json_array(worker_ids || '', errors, progress, logs, started_at, failures, lost) end as history`,
 ].join(", ");
 
 const BEST_FIRST = "order by priority desc, due, seq";

@@ -99,10 +99,12 @@ export class SqliteDialect implements Dialect {
     connection: Connection,
     scope: Scope,
     request: ClaimRequest,
+    whenFound: () => Promise<void>,
   ): Promise<readonly Row[]> {
     const { limit, id } = request;
     const names = jsonText(request.taskNames);
     if (id !== undefined) {
+      await whenFound();
       return this.#claim(connection, this.#of(scope).claimOne, request.session, [
         id,
         scope.backend,
@@ -110,8 +112,10 @@ export class SqliteDialect implements Dialect {
       ]);
     }
     await this.#promote(connection, scope);
+    // Looking first leaves the write lock to those who need it.
     const queues = await this.#queuesToClaim(connection, scope, request);
     if (queues.length === 0) return [];
+    await whenFound();
     const params: SqlValue[] = [];
     for (const queue of queues) params.push(scope.backend, queue, names, limit);
     if (queues.length > 1) params.push(limit);
@@ -354,13 +358,11 @@ export class SqliteDialect implements Dialect {
     scope: Scope,
     request: ClaimRequest,
   ): Promise<readonly string[]> {
-    const { queueNames, limit } = request;
-    if (queueNames.length === 1 && queueNames[0] !== "*") return queueNames;
     const heads = await this.#heads(executor, scope, request);
     // The best n rows are in the n queues with the best heads.
     return heads
       .toSorted((a, b) => compareRows(a.row, b.row))
-      .slice(0, Math.min(limit, MOST_QUEUES))
+      .slice(0, Math.min(request.limit, MOST_QUEUES))
       .map(({ queue }) => queue);
   }
 
