@@ -299,7 +299,7 @@ export abstract class Backend implements AsyncDisposable {
   }
 
   /** The record with this id, or `undefined` when there is none or the id is malformed. */
-  readRecord(_id: string): Promise<TaskRecord | undefined> {
+  async readRecord(_id: string): Promise<TaskRecord | undefined> {
     throw new NotSupported("This backend does not support retrieving or refreshing results.");
   }
 
@@ -318,7 +318,7 @@ export abstract class Backend implements AsyncDisposable {
    *
    * @throws TaskResultDoesNotExist
    */
-  cancel(_id: string): Promise<boolean> {
+  async cancel(_id: string): Promise<boolean> {
     throw this.notSupported("cancelling tasks");
   }
 
@@ -342,7 +342,7 @@ export abstract class Backend implements AsyncDisposable {
   // ── Worker ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Makes a worker; nothing runs before its `run()`. `@tasks/core/worker` has the loop: write a `WorkerStore` and hand it to `QueueWorker`. */
-  createWorker(_options?: WorkerOptions): Promise<Worker> {
+  async createWorker(_options?: WorkerOptions): Promise<Worker> {
     throw this.notSupported("workers");
   }
 
@@ -351,14 +351,14 @@ export abstract class Backend implements AsyncDisposable {
    *
    * @throws TaskResultDoesNotExist; InvalidTask when it is not READY or its task is not registered here.
    */
-  runTask(_id: string): Promise<TaskResult> {
+  async runTask(_id: string): Promise<TaskResult> {
     throw this.notSupported("running tasks");
   }
 
   // ── Monitor ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** One page of records, newest enqueue first. Override this; `list` is written on it. */
-  listRecords(_options: ListOptions): Promise<RecordPage> {
+  async listRecords(_options: ListOptions): Promise<RecordPage> {
     throw this.notSupported("listing tasks");
   }
 
@@ -373,27 +373,27 @@ export abstract class Backend implements AsyncDisposable {
   }
 
   /** Results per status, of one queue or of all. */
-  counts(_options?: { readonly queueName?: string | undefined }): Promise<StatusCounts> {
+  async counts(_options?: { readonly queueName?: string | undefined }): Promise<StatusCounts> {
     throw this.notSupported("listing tasks");
   }
 
   /** Every queue that holds unfinished tasks, is paused, or is declared in the options; by name. */
-  queues(): Promise<readonly QueueInfo[]> {
+  async queues(): Promise<readonly QueueInfo[]> {
     throw this.notSupported("listing tasks");
   }
 
   /** Workers that announced themselves and did not sign off. */
-  workers(): Promise<readonly WorkerInfo[]> {
+  async workers(): Promise<readonly WorkerInfo[]> {
     throw this.notSupported("listing tasks");
   }
 
   /** No task of this queue is claimed until `resume`. Running attempts go on. */
-  pause(_queueName: string): Promise<void> {
+  async pause(_queueName: string): Promise<void> {
     throw this.notSupported("pausing queues");
   }
 
   /** Ends a pause. */
-  resume(_queueName: string): Promise<void> {
+  async resume(_queueName: string): Promise<void> {
     throw this.notSupported("pausing queues");
   }
 
@@ -402,7 +402,7 @@ export abstract class Backend implements AsyncDisposable {
    *
    * @throws TaskResultDoesNotExist
    */
-  retry(_id: string): Promise<boolean> {
+  async retry(_id: string): Promise<boolean> {
     throw this.notSupported("retrying tasks");
   }
 
@@ -411,12 +411,12 @@ export abstract class Backend implements AsyncDisposable {
    *
    * @throws TaskResultDoesNotExist
    */
-  delete(_id: string): Promise<boolean> {
+  async delete(_id: string): Promise<boolean> {
     throw this.notSupported("listing tasks");
   }
 
   /** Deletes finished results, oldest first, in batches; READY and RUNNING ones never. Resolves with their number. */
-  prune(_options?: PruneOptions): Promise<number> {
+  async prune(_options?: PruneOptions): Promise<number> {
     throw this.notSupported("listing tasks");
   }
 
