@@ -1,3 +1,4 @@
+import { findBaselineProblems } from "./baseline.ts";
 import type { BackendDefinition } from "./definition.ts";
 import type { ConformanceReport } from "./report.ts";
 import { requirements } from "./requirements/index.ts";
@@ -5,8 +6,6 @@ import { Suite } from "./suite.ts";
 
 /** Options of `checkBackend`. */
 export interface CheckBackendOptions {
-  /** Requirements at a time, from 1. @default 1 */
-  readonly parallel?: number | undefined;
   /** Only requirements whose id one of these begins, such as `order.`. @default all */
   readonly only?: readonly string[] | undefined;
 }
@@ -18,20 +17,14 @@ export interface CheckBackendOptions {
  */
 export async function checkBackend(
   definition: BackendDefinition,
-  { parallel = 1, only }: CheckBackendOptions = {},
+  { only }: CheckBackendOptions = {},
 ): Promise<ConformanceReport> {
   const chosen = requirements.filter(
     ({ id }) => only === undefined || only.some((prefix) => id.startsWith(prefix)),
   );
-  const suite = new Suite(definition, requirements);
-  const problems = suite.problems();
+  const suite = new Suite(definition, chosen);
+  const problems = findBaselineProblems(definition.baseline ?? [], requirements);
   if (problems.length > 0) throw new Error(problems.join("\n"));
-  const waiting = [...chosen];
-  const lane = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      await suite.prove(next);
-    }
-  };
-  await Promise.all(Array.from({ length: parallel }, lane));
+  for (const requirement of chosen) await suite.prove(requirement);
   return suite.report();
 }

@@ -40,6 +40,8 @@ export interface BackendDefinition {
   readonly withTransaction?:
     | (<T>(backend: Backend, run: (transaction: unknown) => Promise<T>) => Promise<T>)
     | undefined;
+  /** How many requirements are tested side by side, from 1. More is faster where the backend mostly waits. @default 1 */
+  readonly parallel?: number | undefined;
   /** Requirements that fail for now. One that passes, or is past its date, fails the suite. @default [] */
   readonly baseline?: readonly BaselineEntry[] | undefined;
 }

@@ -3,6 +3,8 @@ import path from "node:path";
 
 import type { BackendSupports } from "@tasks/core";
 
+import { topicOf } from "./requirement.ts";
+
 /**
  * How one requirement fared.
  *
@@ -49,7 +51,7 @@ export function summarize(report: ConformanceReport): string {
     lines.push(`  known failure ${id}: ${reason}`);
   }
   for (const [reason, ids] of groupByReason(report.outcomes)) {
-    lines.push(`  not applicable because ${reason}: ${ids.length} (${ids.join(", ")})`);
+    lines.push(`  not applicable because ${reason}: ${ids.length} (${countByTopic(ids)})`);
   }
   return lines.join("\n");
 }
@@ -70,11 +72,20 @@ export async function writeReport(report: ConformanceReport, folder: string): Pr
   return file;
 }
 
+/** "pause 9, life 4". */
+function countByTopic(ids: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const id of ids) counts.set(topicOf({ id }), (counts.get(topicOf({ id })) ?? 0) + 1);
+  return [...counts].map(([topic, count]) => `${topic} ${count}`).join(", ");
+}
+
 function groupByReason(outcomes: readonly Outcome[]): ReadonlyMap<string, readonly string[]> {
   const groups = new Map<string, string[]>();
   for (const { id, status, reason = "" } of outcomes) {
     if (status !== "not-applicable") continue;
-    groups.set(reason, [...(groups.get(reason) ?? []), id]);
+    // Each of these speaks of another ability; their number is what matters.
+    const group = reason.startsWith("the backend supports ") ? "the ability is declared" : reason;
+    groups.set(group, [...(groups.get(group) ?? []), id]);
   }
   return groups;
 }

@@ -37,6 +37,8 @@ export interface Requirement {
   readonly upstream?: readonly string[] | undefined;
   /** Queue names the backend is created with; `[]` accepts any. @default [] */
   readonly queues?: readonly string[] | undefined;
+  /** No other requirement may be tested at the same time, because the test holds up the process. @default false */
+  readonly alone?: boolean | undefined;
   /** Longest the test may take, in milliseconds. @default 20000 */
   readonly timeoutMs?: number | undefined;
   /** Runs in a scope of its own; rejects when the promise is broken. */

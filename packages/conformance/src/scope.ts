@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 
 import {
   createId,
-  task,
+  withBackends,
   type Backend,
   type BackendSupports,
   type EnqueueRequest,
-  type Task,
   type TaskContext,
   type TaskOptions,
   type TaskResult,
@@ -23,18 +22,15 @@ import {
   type RecordedEvent,
   type RecordedLog,
 } from "./internal/recorder.ts";
+import { TaskFunctions, type AnyFunction, type AnyTask } from "./internal/task-functions.ts";
 import { LEASE_MS, type Profile } from "./profile.ts";
 import type { Requirement } from "./requirement.ts";
 
-/** A task of the suite; its types are checked by core's own tests. */
-// oxlint-disable-next-line typescript/no-explicit-any -- arguments and results of every shape pass through here
-export type AnyTask = Task<any[], any>;
-/** A function of the suite. */
-// oxlint-disable-next-line typescript/no-explicit-any -- as above
-type AnyFunction = (...args: any[]) => unknown;
 /** A function of the suite that takes a context. */
 // oxlint-disable-next-line typescript/no-explicit-any -- as above
 type ContextFunction = (context: TaskContext, ...args: any[]) => unknown;
+
+export type { AnyTask } from "./internal/task-functions.ts";
 
 /** A worker that runs in the background of a test. */
 export interface RunningWorker {
@@ -50,6 +46,8 @@ export class Scope {
   readonly offers: Profile["offers"];
   readonly definition: BackendDefinition;
   readonly #requirement: Requirement;
+  readonly #functions = new TaskFunctions();
+  #tasks = 0;
   readonly #opened: Backend[] = [];
   readonly #workers: RunningWorker[] = [];
 
@@ -85,8 +83,8 @@ export class Scope {
       typeof optionsOrFunction === "function"
         ? [{}, optionsOrFunction]
         : [optionsOrFunction, maybeFunction!];
-    const named = { name: this.name(), ...options } as object;
-    return task(named, (...args: unknown[]) => fn(...args) as null) as AnyTask;
+    const name = options.name ?? `conformance.${this.#requirement.id}.${++this.#tasks}`;
+    return this.#functions.define(name, options, fn);
   }
 
   /** Defines a task that takes the context. */
@@ -101,6 +99,11 @@ export class Scope {
   /** A task name that is free in this process. */
   name(): string {
     return createTaskName(this.#requirement.id);
+  }
+
+  /** Runs a test as this scope's: what it starts calls this scope's functions. */
+  enter<T>(test: () => Promise<T>): Promise<T> {
+    return this.#functions.enter(() => withBackends({ default: this.backend }, test));
   }
 
   /** A complete request as core would hand it to the backend, for tasks that this process does not know. */
@@ -126,7 +129,12 @@ export class Scope {
   /** Runs everything that is ready, and nothing more. Without a worker tasks have run inside `enqueue`. */
   async drain(options: WorkerOptions = {}, backend: Backend = this.backend): Promise<void> {
     if (!this.supports.worker) return;
-    const worker = await backend.createWorker({ intervalMs: 20, batch: true, ...options });
+    const worker = await backend.createWorker({
+      intervalMs: 20,
+      batch: true,
+      shutdownTimeoutMs: 1000,
+      ...options,
+    });
     await within(15_000, "A worker with batch: true stops when nothing is ready", worker.run());
   }
 
@@ -163,7 +171,11 @@ export class Scope {
     options: WorkerOptions = {},
     backend: Backend = this.backend,
   ): Promise<RunningWorker> {
-    const worker = await backend.createWorker({ intervalMs: 20, ...options });
+    const worker = await backend.createWorker({
+      intervalMs: 20,
+      shutdownTimeoutMs: 1000,
+      ...options,
+    });
     return this.watch(worker);
   }
 
@@ -178,13 +190,13 @@ export class Scope {
   }
 
   /** Task signals about one result, in order. */
-  events(result: Pick<TaskResult, "id">): readonly RecordedEvent[] {
-    return recordedEvents((event) => event.taskResult.id === result.id);
+  events(result: Pick<TaskResult, "id" | "taskName">): readonly RecordedEvent[] {
+    return recordedEvents(result.taskName).filter((event) => event.taskResult.id === result.id);
   }
 
-  /** Task signals about any result of a task. */
+  /** Task signals of this test's backends about any result of a task. */
   eventsOf(task: Pick<AnyTask, "name">): readonly RecordedEvent[] {
-    return recordedEvents((event) => event.taskResult.taskName === task.name);
+    return recordedEvents(task.name).filter(({ sender }) => this.#opened.includes(sender));
   }
 
   /** Log records about one result. */

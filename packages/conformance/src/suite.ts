@@ -1,9 +1,8 @@
-import { withBackends } from "@tasks/core";
-
-import { findBaselineProblems, judge } from "./baseline.ts";
+import { judge } from "./baseline.ts";
 import type { BackendDefinition } from "./definition.ts";
 import { within } from "./internal/deadline.ts";
 import { startRecording } from "./internal/recorder.ts";
+import { Turns } from "./internal/turns.ts";
 import { readProfile, whyNotApplicable, type Profile } from "./profile.ts";
 import type { ConformanceReport, Outcome } from "./report.ts";
 import type { Requirement } from "./requirement.ts";
@@ -23,7 +22,9 @@ export interface Verdict {
 export class Suite {
   readonly definition: BackendDefinition;
   readonly requirements: readonly Requirement[];
+  readonly #verdicts = new Map<string, Promise<Verdict>>();
   readonly #outcomes = new Map<string, Outcome>();
+  readonly #turns = new Turns();
   #profile: Promise<Profile> | undefined;
 
   constructor(definition: BackendDefinition, requirements: readonly Requirement[]) {
@@ -31,13 +32,25 @@ export class Suite {
     this.requirements = requirements;
   }
 
-  /** Mistakes in the definition itself. */
-  problems(): readonly string[] {
-    return findBaselineProblems(this.definition.baseline ?? [], this.requirements);
+  /** Puts one requirement to the test, once; those that follow are begun ahead as `parallel` allows. Never rejects. */
+  async prove(requirement: Requirement): Promise<Verdict> {
+    const { parallel = 1 } = this.definition;
+    const index = this.requirements.indexOf(requirement);
+    const [verdict] = this.requirements
+      .slice(index, index + parallel)
+      .map((next) => this.#begin(next));
+    return verdict!;
   }
 
-  /** Puts one requirement to the test. Never rejects. */
-  async prove(requirement: Requirement): Promise<Verdict> {
+  #begin(requirement: Requirement): Promise<Verdict> {
+    const begun = this.#verdicts.get(requirement.id);
+    if (begun !== undefined) return begun;
+    const verdict = this.#turns.take(requirement.alone ?? false, () => this.#prove(requirement));
+    this.#verdicts.set(requirement.id, verdict);
+    return verdict;
+  }
+
+  async #prove(requirement: Requirement): Promise<Verdict> {
     const verdict = judge(
       await this.#attempt(requirement),
       this.definition.baseline?.find(({ id }) => id === requirement.id),
@@ -74,8 +87,8 @@ export class Suite {
     const stopRecording = startRecording();
     const scope = new Scope(this.definition, profile, requirement);
     const test = async (): Promise<void> => {
-      const backend = await scope.open();
-      await withBackends({ default: backend }, () =>
+      await scope.open();
+      await scope.enter(() =>
         within(
           requirement.timeoutMs ?? TIMEOUT_MS,
           `"${requirement.sentence}" was not settled`,

@@ -5,4 +5,5 @@ testBackend({
   name: "MemoryBackend",
   createBackend: ({ queues, leaseMs }) => new MemoryBackend({ queues, leaseMs }),
   sharesStore: false,
+  parallel: 20,
 });

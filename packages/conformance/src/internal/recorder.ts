@@ -20,7 +20,7 @@ export interface RecordedLog {
   readonly message: string;
 }
 
-const events: RecordedEvent[] = [];
+const events = new Map<string, RecordedEvent[]>();
 const logs = new Map<string, RecordedLog[]>();
 const warnings: string[] = [];
 let users = 0;
@@ -38,17 +38,15 @@ export function startRecording(): () => void {
     if (users > 0) return;
     disconnect?.();
     disconnect = undefined;
-    events.length = 0;
+    events.clear();
     warnings.length = 0;
     logs.clear();
   };
 }
 
-/** Signals that a filter picks, in the order of their arrival. */
-export function recordedEvents(
-  filter: (event: RecordedEvent) => boolean,
-): readonly RecordedEvent[] {
-  return events.filter(filter);
+/** Signals about results of a task, in the order of their arrival. */
+export function recordedEvents(taskName: string): readonly RecordedEvent[] {
+  return events.get(taskName) ?? [];
 }
 
 /** Log records about one result. */
@@ -61,11 +59,18 @@ export function recordedWarnings(): readonly string[] {
   return warnings;
 }
 
+function record(event: RecordedEvent): void {
+  const { taskName } = event.taskResult;
+  const list = events.get(taskName) ?? [];
+  list.push(event);
+  events.set(taskName, list);
+}
+
 function connect(): () => void {
   const disconnects = [
-    taskEnqueued.connect((event) => void events.push({ type: "enqueued", ...event })),
-    taskStarted.connect((event) => void events.push({ type: "started", ...event })),
-    taskFinished.connect((event) => void events.push({ type: "finished", ...event })),
+    taskEnqueued.connect((event) => record({ type: "enqueued", ...event })),
+    taskStarted.connect((event) => record({ type: "started", ...event })),
+    taskFinished.connect((event) => record({ type: "finished", ...event })),
     taskLog.connect(({ level, message, taskId }) => {
       if (level === "warn" || level === "error") warnings.push(message);
       if (taskId === undefined) return;

@@ -111,7 +111,7 @@ export const orderRequirements: readonly Requirement[] = [
       const { task, seen } = recording(t, async (n) => {
         if (n === 0) await task.using({ priority: 50 }).enqueue(99);
       });
-      for (const n of [0, 1, 2]) await task.enqueue(n);
+      for (const n of [0, 1, 2]) await task.using({ priority: 10 - n }).enqueue(n);
       // One task at a time: what is claimed ahead has been claimed already.
       await t.drain({ concurrency: 1, maxTasks: 1 });
       await t.drain({ concurrency: 1 });

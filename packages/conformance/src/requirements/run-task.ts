@@ -155,9 +155,9 @@ export const runTaskRequirements: readonly Requirement[] = [
     needs: ["worker", "getResult"],
     upstream: ["S1"],
     test: async (t) => {
-      const { id } = await t.task(() => 1).enqueue();
-      await t.backend.runTask(id);
-      const types = t.events({ id }).map(({ type }) => type);
+      const result = await t.task(() => 1).enqueue();
+      await t.backend.runTask(result.id);
+      const types = t.events(result).map(({ type }) => type);
       assert.deepEqual(types, ["enqueued", "started", "finished"]);
     },
   },

@@ -239,7 +239,7 @@ export const uniqueRequirements: readonly Requirement[] = [
     needs: ["unique", "queued"],
     test: async (t) => {
       const task = t.task(untilFinished, () => null);
-      await Promise.all([task.enqueue(), task.enqueue(), task.enqueue()]);
+      for (let n = 0; n < 3; n++) await task.enqueue();
       assert.equal(t.eventsOf(task).filter(({ type }) => type === "enqueued").length, 1);
     },
   },

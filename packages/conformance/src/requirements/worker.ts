@@ -537,6 +537,7 @@ export const workerRequirements: readonly Requirement[] = [
     id: "worker.busy-task-keeps-its-lease",
     sentence: "A task that keeps the event loop busy for longer than the lease runs once.",
     needs: ["worker", "wait", "shortLease"],
+    alone: true,
     test: async (t) => {
       let runs = 0;
       const task = t.task(() => {

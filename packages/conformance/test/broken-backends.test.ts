@@ -1,0 +1,78 @@
+import { checkBackend, type ConformanceReport } from "@tasks/conformance";
+import type { BackendOptions, MemoryBackend } from "@tasks/core";
+import { beforeAll, describe, expect, it } from "vitest";
+
+import { BurnsAttempts } from "./broken/burns-attempts.ts";
+import { ClaimsTwice } from "./broken/claims-twice.ts";
+import { DeclaresTooMuch } from "./broken/declares-too-much.ts";
+import { DiscardsUnknownTasks } from "./broken/discards-unknown-tasks.ts";
+import { ForgetsPriority } from "./broken/forgets-priority.ts";
+import { HasNoFence } from "./broken/has-no-fence.ts";
+import { IgnoresCancel } from "./broken/ignores-cancel.ts";
+import { LastInFirstOut } from "./broken/last-in-first-out.ts";
+import { LosesMetadata } from "./broken/loses-metadata.ts";
+import { MergesPrototypes } from "./broken/merges-prototypes.ts";
+import { NeverRenews } from "./broken/never-renews.ts";
+import { PausesSilently } from "./broken/pauses-silently.ts";
+import { PrunesRunning } from "./broken/prunes-running.ts";
+import { RunsTooEarly } from "./broken/runs-too-early.ts";
+import { ServesExcludedQueues } from "./broken/serves-excluded-queues.ts";
+import { StoresDuplicates } from "./broken/stores-duplicates.ts";
+import { StoresHalfABatch } from "./broken/stores-half-a-batch.ts";
+import { ThrowsTheWrongError } from "./broken/throws-the-wrong-error.ts";
+
+interface BrokenBackendClass {
+  new (options: BackendOptions): MemoryBackend;
+  /** Exactly the requirements that name its fault. */
+  readonly fails: readonly string[];
+}
+
+const brokenBackends: readonly BrokenBackendClass[] = [
+  BurnsAttempts,
+  ClaimsTwice,
+  DeclaresTooMuch,
+  DiscardsUnknownTasks,
+  ForgetsPriority,
+  HasNoFence,
+  IgnoresCancel,
+  LastInFirstOut,
+  LosesMetadata,
+  MergesPrototypes,
+  NeverRenews,
+  PausesSilently,
+  PrunesRunning,
+  RunsTooEarly,
+  ServesExcludedQueues,
+  StoresDuplicates,
+  StoresHalfABatch,
+  ThrowsTheWrongError,
+];
+
+const reports = new Map<string, Promise<ConformanceReport>>();
+
+beforeAll(() => {
+  // All at once: they mostly wait.
+  for (const Broken of brokenBackends) {
+    reports.set(
+      Broken.name,
+      checkBackend({
+        name: Broken.name,
+        createBackend: ({ queues }) => new Broken({ queues }),
+        sharesStore: false,
+        parallel: 100,
+      }),
+    );
+  }
+});
+
+describe("a broken backend fails exactly the requirements that name its fault", () => {
+  it.each(brokenBackends.map((broken) => [broken.name, broken] as const))(
+    "%s",
+    { timeout: 60_000 },
+    async (name, Broken) => {
+      const { outcomes } = (await reports.get(name))!;
+      const failed = outcomes.filter(({ status }) => status === "failed");
+      expect(failed.map(({ id }) => id).toSorted()).toEqual([...Broken.fails].toSorted());
+    },
+  );
+});

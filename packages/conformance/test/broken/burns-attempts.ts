@@ -1,0 +1,32 @@
+import type { Completion, CompletionAnswer, WorkerStore } from "@tasks/core/worker";
+
+import { BrokenBackend, StoreWrapper } from "./broken-backend.ts";
+
+/** Counts an attempt that was released at shutdown. */
+export class BurnsAttempts extends BrokenBackend {
+  static readonly fails: readonly string[] = [
+    "worker.deadline-releases",
+    "worker.deadline-releases-deaf-tasks",
+    "worker.deadline-runs-elsewhere",
+  ];
+
+  protected override get workerStore(): WorkerStore {
+    const { store } = this;
+    return new (class extends StoreWrapper {
+      override async complete(
+        completions: readonly Completion[],
+      ): Promise<readonly CompletionAnswer[]> {
+        const before = completions.map(({ id }) => store.entries.get(id)?.record);
+        const answers = await super.complete(completions);
+        for (const [index, { id, outcome }] of completions.entries()) {
+          const entry = store.entries.get(id);
+          const workerIds = before[index]?.workerIds;
+          if (outcome.type !== "release" || entry === undefined || workerIds === undefined)
+            continue;
+          entry.record = { ...entry.record, workerIds };
+        }
+        return answers;
+      }
+    })(store);
+  }
+}
