@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { createId, currentTask, task, type Task } from "@tasks/core";
+
+import type { Journal } from "./journal.ts";
+
+/** How long a task takes, and whether it holds up its process meanwhile. */
+export interface Work {
+  readonly ms: number;
+  readonly isBlocking: boolean;
+}
+
+let journal: Journal | undefined;
+
+/** Sets where executions in this process are noted. */
+export function useJournal(used: Journal): void {
+  journal = used;
+}
+
+/** Notes when it starts and when it ends, and takes a while in between. Lost workers are never its fault. */
+export const chaosTask: Task<[work: { ms: number; isBlocking: boolean }], number> = task(
+  { name: "chaos", maxLost: 10_000 },
+  async (work: { ms: number; isBlocking: boolean }) => {
+    const { taskResult, attempt } = currentTask()!;
+    const execution = { taskId: taskResult.id, attempt, owner: createId() };
+    journal?.write({ type: "start", ...execution });
+    if (work.isBlocking) block(work.ms);
+    else await sleep(work.ms);
+    journal?.write({ type: "end", ...execution });
+    return work.ms;
+  },
+);
+
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}

@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { between, type Random } from "./random.ts";
+import type { Workers } from "./workers.ts";
+
+/** How often something happens to a worker, in milliseconds. */
+const SHORTEST_MS = 250;
+const LONGEST_MS = 750;
+/** Part of the faults that are stalls instead of kills. */
+const STALLS = 0.1;
+/** How long a stall lasts, in leases. */
+const STALL_LEASES = 2.5;
+
+/** Kills random workers, and stalls some for longer than their lease, until the time is over. */
+export async function storm(
+  workers: Workers,
+  random: Random,
+  durationMs: number,
+  leaseMs: number,
+): Promise<void> {
+  const endsAtMs = performance.now() + durationMs;
+  while (performance.now() < endsAtMs) {
+    await sleep(between(random, SHORTEST_MS, LONGEST_MS));
+    const isStall = random() < STALLS;
+    const chance = random();
+    const victim = workers.alive[Math.floor(chance * workers.alive.length)]!;
+    if (!isStall) {
+      workers.kill(victim);
+      continue;
+    }
+    workers.stall(victim);
+    // Time for the others to take over what the victim believes to be its own.
+    await sleep(STALL_LEASES * leaseMs);
+    workers.wake(victim);
+  }
+}

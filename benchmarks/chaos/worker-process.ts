@@ -1,0 +1,37 @@
+/** A worker of a chaos run: the real one, with a journal beside. Stops on SIGTERM. */
+import { configureTasks, taskFinished, taskLog } from "@tasks/core";
+
+import { createChaosBackend, type StoreOptions } from "./chaos-backend.ts";
+import { useJournal } from "./chaos-task.ts";
+import { Journal } from "./journal.ts";
+
+/** What a worker process is started with, as JSON. */
+export interface WorkerProcessOptions extends StoreOptions {
+  readonly folder: string;
+  readonly worker: string;
+}
+
+const options = JSON.parse(process.argv[2] ?? "") as WorkerProcessOptions;
+using journal = new Journal(options.folder, options.worker);
+useJournal(journal);
+taskFinished.connect(({ taskResult }) => {
+  const { id, status, attempts } = taskResult;
+  if (status !== "SUCCESSFUL") return;
+  journal.write({ type: "success", taskId: id, attempt: attempts, owner: "" });
+});
+taskLog.connect(({ level, message, error }) => {
+  if (level === "error") console.error(message, error ?? "");
+});
+
+await using backend = createChaosBackend(options);
+configureTasks({ backends: { default: backend } });
+const worker = await backend.createWorker({ workerId: options.worker });
+process.once("SIGTERM", () => void worker.stop());
+process.once("disconnect", abandon);
+await worker.run();
+process.off("disconnect", abandon);
+
+/** The run itself was killed: nobody would ever stop this process. */
+function abandon(): void {
+  process.exit(1);
+}

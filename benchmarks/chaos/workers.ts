@@ -1,0 +1,87 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+
+import type { WorkerProcessOptions } from "./worker-process.ts";
+
+/** A worker process that can be killed and stalled. */
+export interface ChaosWorker {
+  readonly name: string;
+  readonly process: ChildProcess;
+}
+
+/** A worker that was killed, and when. */
+export interface Kill {
+  readonly worker: string;
+  readonly atMs: number;
+}
+
+/** A fixed number of worker processes: who is killed is replaced at once. */
+export class Workers implements AsyncDisposable {
+  readonly #options: Omit<WorkerProcessOptions, "worker">;
+  readonly #alive: ChaosWorker[] = [];
+  readonly #kills: Kill[] = [];
+  #started = 0;
+  #stalls = 0;
+
+  constructor(options: Omit<WorkerProcessOptions, "worker">) {
+    this.#options = options;
+  }
+
+  get alive(): readonly ChaosWorker[] {
+    return this.#alive;
+  }
+
+  get kills(): readonly Kill[] {
+    return this.#kills;
+  }
+
+  get stalls(): number {
+    return this.#stalls;
+  }
+
+  start(): ChaosWorker {
+    const name = `worker-${++this.#started}`;
+    const options: WorkerProcessOptions = { ...this.#options, worker: name };
+    const child = fork(new URL("./worker-process.ts", import.meta.url), [JSON.stringify(options)]);
+    const worker: ChaosWorker = { name, process: child };
+    this.#alive.push(worker);
+    return worker;
+  }
+
+  /** `kill -9`, and another one in its place. */
+  kill(worker: ChaosWorker): void {
+    this.#alive.splice(this.#alive.indexOf(worker), 1);
+    worker.process.kill("SIGKILL");
+    this.#kills.push({ worker: worker.name, atMs: Date.now() });
+    this.start();
+  }
+
+  /** Freezes a worker with everything in it, its heartbeat too. */
+  stall(worker: ChaosWorker): void {
+    this.#stalls++;
+    worker.process.kill("SIGSTOP");
+  }
+
+  /** Lets a stalled worker go on as if nothing had happened. */
+  wake(worker: ChaosWorker): void {
+    worker.process.kill("SIGCONT");
+  }
+
+  /** Stops every worker gracefully and waits for the last. @throws when one ended by itself or badly. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#alive.splice(0).map(stopGracefully));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { process: child } of this.#alive) child.kill("SIGKILL");
+    this.#alive.length = 0;
+  }
+}
+
+async function stopGracefully({ name, process: child }: ChaosWorker): Promise<void> {
+  if (child.exitCode !== null) throw new Error(`${name} ended by itself with ${child.exitCode}.`);
+  const exited = once(child, "exit") as Promise<[number | null, string | null]>;
+  child.kill("SIGTERM");
+  const [code, signal] = await exited;
+  if (code !== 0) throw new Error(`${name} ended with ${signal ?? code} when it was stopped.`);
+}
