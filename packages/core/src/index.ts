@@ -60,7 +60,13 @@ export {
 export { createId } from "./ids.ts";
 export { encodeJson, normalizeJson } from "./json.ts";
 export type { EncodedJson, JsonObject, JsonValue } from "./json.ts";
-export type { JsonChecked, JsonCheckedArgs, JsonReturn, NotJson } from "./json-types.ts";
+export type {
+  JsonChecked,
+  JsonCheckedArgs,
+  JsonReturn,
+  NotJson,
+  SurvivesJson,
+} from "./json-types.ts";
 export { log, taskLog } from "./log.ts";
 export type { LogLevel, LogRecord } from "./log.ts";
 export { DiscardTask, RetryTask, SnoozeTask } from "./outcomes.ts";
@@ -85,8 +91,9 @@ export type {
   AnyFunction,
   PlainTaskOptions,
   SchemaArgs,
+  FittingFunction,
+  Misfit,
   SchemaTaskOptions,
-  SurvivesJson,
 } from "./task.ts";
 export type { TaskContext, TaskLog } from "./task-context.ts";
 export { toTaskError } from "./task-error.ts";

@@ -2,9 +2,9 @@ import type { Backend } from "./backend.ts";
 import { configuredBackend } from "./configuration.ts";
 import { enqueueMany, enqueueOne } from "./enqueue.ts";
 import { InvalidTask, TaskResultMismatch } from "./errors.ts";
-import type { JsonCheckedArgs, JsonChecked, JsonReturn, NotJson } from "./json-types.ts";
+import type { JsonReturn, SurvivesJson } from "./json-types.ts";
 import type { JsonObject } from "./json.ts";
-import { registerTask } from "./registry.ts";
+import { registerTask, type AnyTask } from "./registry.ts";
 import type { RunAfter } from "./run-after.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "./standard-schema.ts";
 import type { TaskContext } from "./task-context.ts";
@@ -124,19 +124,8 @@ export class Task<Args extends readonly unknown[] = readonly unknown[], Return =
   }
 }
 
-/** Adds a compile error to a function whose arguments or return value do not survive JSON. */
-export type SurvivesJson<Args extends readonly unknown[], Return> =
-  Args extends JsonCheckedArgs<Args>
-    ? Return extends JsonChecked<Return>
-      ? unknown
-      : { "return value": JsonChecked<Return> }
-    : { arguments: JsonCheckedArgs<Args> };
-
-/** The argument that `enqueue` takes when a schema is given: its input type, which must survive JSON. */
-export type SchemaArgs<Schema extends StandardSchema> =
-  SchemaInput<Schema> extends JsonChecked<SchemaInput<Schema>>
-    ? [input: SchemaInput<Schema>]
-    : [input: NotJson<"the schema's input type">];
+/** The argument that `enqueue` takes when a schema is given: its input type. */
+export type SchemaArgs<Schema extends StandardSchema> = [input: SchemaInput<Schema>];
 
 /** Options of a task with a schema. */
 export type SchemaTaskOptions<Schema extends StandardSchema> = Omit<
@@ -146,9 +135,47 @@ export type SchemaTaskOptions<Schema extends StandardSchema> = Omit<
 
 /** Options of a task without a schema. */
 export type PlainTaskOptions<Args extends readonly unknown[]> = Omit<
-  TaskOptions<Args>,
+  TaskOptions<Known<Args>>,
   "input" | "takesContext"
 > & { readonly input?: undefined };
+
+/**
+ * The arguments as the function declares them: key functions receive them, and take no part in inferring them. Before they are inferred, anything.
+ */
+type Known<Args extends readonly unknown[]> = unknown[] extends Args
+  ? AnyArgs
+  : Args extends infer Same extends readonly unknown[]
+    ? Same
+    : never;
+// oxlint-disable-next-line typescript/no-explicit-any -- a key function must fit before the arguments are known
+type AnyArgs = any[];
+
+/** What a function must look like to fit its options. */
+export type FittingFunction<TakesContext, Schema> = TakesContext extends true
+  ? Schema extends StandardSchema
+    ? (context: TaskContext, input: SchemaOutput<Schema>) => unknown
+    : (context: TaskContext, ...args: AnyArgs) => unknown
+  : Schema extends StandardSchema
+    ? (input: SchemaOutput<Schema>) => unknown
+    : AnyFunction;
+
+/** Says what of a function does not survive JSON. Nothing is assignable to it. */
+export type Misfit<Fn extends AnyFunction, TakesContext, Schema> = Explained<
+  SurvivesJson<EnqueueArgs<Fn, TakesContext, Schema>, Awaited<ReturnType<Fn>>>,
+  FittingFunction<TakesContext, Schema>
+>;
+
+type EnqueueArgs<Fn extends AnyFunction, TakesContext, Schema> = Schema extends StandardSchema
+  ? SchemaArgs<Schema>
+  : TakesContext extends true
+    ? Parameters<Fn> extends [unknown, ...infer Args]
+      ? Args
+      : []
+    : Parameters<Fn>;
+
+type Explained<Problem, Expected> = unknown extends Problem
+  ? { readonly "the function, and every key function, must fit": Expected }
+  : Problem;
 
 /**
  * Defines a background task.
@@ -168,11 +195,11 @@ export function task<Args extends unknown[], Return>(
 export function task<Schema extends StandardSchema, Return>(
   options: SchemaTaskOptions<Schema> & { readonly takesContext: true },
   fn: ((context: TaskContext, input: SchemaOutput<Schema>) => Return) &
-    SurvivesJson<[], Awaited<Return>>,
+    SurvivesJson<SchemaArgs<Schema>, Awaited<Return>>,
 ): Task<SchemaArgs<Schema>, JsonReturn<Awaited<Return>>>;
 export function task<Schema extends StandardSchema, Return>(
   options: SchemaTaskOptions<Schema> & { readonly takesContext?: false | undefined },
-  fn: ((input: SchemaOutput<Schema>) => Return) & SurvivesJson<[], Awaited<Return>>,
+  fn: ((input: SchemaOutput<Schema>) => Return) & SurvivesJson<SchemaArgs<Schema>, Awaited<Return>>,
 ): Task<SchemaArgs<Schema>, JsonReturn<Awaited<Return>>>;
 export function task<Args extends unknown[], Return>(
   options: PlainTaskOptions<Args> & { readonly takesContext: true },
@@ -182,6 +209,18 @@ export function task<Args extends unknown[], Return>(
   options: PlainTaskOptions<Args> & { readonly takesContext?: false | undefined },
   fn: ((...args: Args) => Return) & SurvivesJson<Args, Awaited<Return>>,
 ): Task<Args, JsonReturn<Awaited<Return>>>;
+// Fits nothing: the compiler reports the last overload, and this one says what is wrong.
+export function task<
+  Fn extends FittingFunction<TakesContext, Schema>,
+  TakesContext extends boolean | undefined = undefined,
+  Schema extends StandardSchema | undefined = undefined,
+>(
+  options: Omit<TaskOptions<never>, "input" | "takesContext"> & {
+    readonly takesContext?: TakesContext;
+    readonly input?: Schema;
+  },
+  fn: Fn & Misfit<Fn, TakesContext, Schema>,
+): AnyTask;
 export function task(
   optionsOrFunction: TaskOptions<never> | AnyFunction,
   maybeFunction?: AnyFunction,
