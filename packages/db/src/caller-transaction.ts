@@ -42,6 +42,12 @@ export function toExecutor(transaction: unknown): Executor {
   );
 }
 
+/** What stands for the connection behind a transaction, so that a question about it is asked once; `undefined` when nothing does. */
+export function connectionKey(value: unknown): object | undefined {
+  if (isKysely(value)) return value.getExecutor().adapter;
+  return toSqliteHandle(value);
+}
+
 /** Tells whether a value is a Kysely instance or transaction, of whichever copy of the library. */
 export function isKysely(value: unknown): value is Kysely<unknown> {
   return (

@@ -16,7 +16,7 @@ export async function checkDatabase(store: Store): Promise<readonly CheckMessage
   } catch (error) {
     messages.push(unreachable(error));
   }
-  if (!database.hasLeaseThread) messages.push(TIMED_LEASE);
+  if (database.isTimedUnasked) messages.push(TIMED_LEASE);
   return messages;
 }
 
@@ -31,7 +31,7 @@ const TIMED_LEASE: CheckMessage = {
   level: "warning",
   id: "tasks.db.W001",
   text: "Workers renew their lease from the event loop: a task that computes for longer than leaseMs without a pause loses it, and runs again elsewhere.",
-  hint: "Give workers the database by url (sqlite:./tasks.db), so that a thread with its own connection keeps the lease; or raise leaseMs.",
+  hint: 'Give workers the database by url (sqlite:./tasks.db), so that a thread with its own connection keeps the lease. Where tasks never compute for long, say so with heartbeat: "timer".',
 };
 
 function outdated(version: number, newest: number): CheckMessage {

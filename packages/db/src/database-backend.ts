@@ -20,7 +20,7 @@ import {
   type WorkerInfo,
   type WorkerOptions,
 } from "@tasks/core";
-import { QueueWorker, runOne, type WorkerSession } from "@tasks/core/worker";
+import { QueueWorker, runOne } from "@tasks/core/worker";
 
 import { checkDatabase } from "./check-database.ts";
 import { Enqueuer } from "./enqueuer.ts";
@@ -59,7 +59,6 @@ export class DatabaseBackend extends Backend {
   readonly #waiter: ResultWaiter;
   readonly #idFunction: (() => string) | undefined;
   readonly #leaseMs: number;
-  readonly #timedSessions = new Map<string, WorkerSession>();
 
   /** Connects to nothing yet. @throws InvalidTaskBackend; NotSupported for databases this version does not speak to. */
   constructor(options: DatabaseBackendOptions) {
@@ -172,9 +171,7 @@ export class DatabaseBackend extends Backend {
   }
 
   #workerStore(): DatabaseWorkerStore {
-    return new DatabaseWorkerStore(this.#store, this.#timedSessions, (ids) =>
-      this.#waiter.announce(ids),
-    );
+    return new DatabaseWorkerStore(this.#store, (ids) => this.#waiter.announce(ids));
   }
 
   #withId(request: EnqueueRequest): EnqueueRequest {

@@ -125,6 +125,14 @@ export interface Dialect {
   /** How many rows `deleteFinished` would delete in all. */
   countFinished(executor: Executor, scope: Scope, range: FinishedRange): Promise<number>;
 
+  /**
+   * Compares two connections that are about to be used side by side. Resolves with what speaks against it, `undefined` when nothing does.
+   *
+   * @param own a connection of the backend.
+   * @param other the one of a caller's transaction.
+   */
+  compareConnections(own: Executor, other: Executor): Promise<string | undefined>;
+
   /** A value that differs after another connection's commit, or after a statement of someone else on this one. Cheap. */
   readonly changeTokenSql: string;
 }

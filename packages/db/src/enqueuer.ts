@@ -1,5 +1,6 @@
 import { InvalidTask, TasksError, type Enqueued, type EnqueueRequest } from "@tasks/core";
 
+import { CallerCheck } from "./caller-check.ts";
 import { toExecutor } from "./caller-transaction.ts";
 import type { Executor } from "./connection.ts";
 import { whileBusy } from "./connections/busy.ts";
@@ -23,11 +24,13 @@ interface Waiting {
  */
 export class Enqueuer {
   readonly #store: Store;
+  readonly #callers: CallerCheck;
   #waiting: Waiting[] = [];
   #isFlushing = false;
 
   constructor(store: Store) {
     this.#store = store;
+    this.#callers = new CallerCheck(store);
   }
 
   enqueue(request: EnqueueRequest): Promise<Enqueued> {
@@ -57,6 +60,7 @@ export class Enqueuer {
   ): Promise<readonly Enqueued[]> {
     const executor = toExecutor(transaction);
     const where = "The given transaction";
+    await this.#callers.check(transaction, executor);
     const patient = patientExecutor(executor, this.#store.database.busyLimitMs);
     try {
       if (requests.length === 1) return await this.#insertAll(patient, requests);

@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+
 import { InvalidTaskBackend, NotSupported } from "@tasks/core";
 import { type Kysely, SqliteAdapter } from "kysely";
 
@@ -31,6 +33,11 @@ export interface ConnectionOptions {
   readonly synchronous?: "normal" | "full" | undefined;
   /** How long a locked database is tried again before `BackendUnavailable`, in milliseconds; the event loop stays free. @default 60000 */
   readonly busyLimitMs?: number | undefined;
+  /**
+   * What renews the leases of workers: a thread with a connection of its own, which no busy event loop delays, or a timer. A thread needs `url`, or a
+   * `database` of `node:sqlite`. @default "thread" where possible, else "timer" and a warning by `check()`
+   */
+  readonly heartbeat?: "thread" | "timer" | undefined;
 }
 
 /** A database that is ready to be connected to. */
@@ -40,12 +47,12 @@ export interface Database {
   connect(): Promise<Connection>;
   /** Schema migrations are applied on first use. */
   readonly migratesItself: boolean;
-  /** Path of the file when another thread may open it too; `null` otherwise. */
-  readonly sharedFile: string | null;
-  /** Set when statements go through a library of the user's: the SQLite inside it may differ from other libraries'. */
-  readonly handle: SqliteHandle | null;
-  /** Workers renew their leases from a thread of their own, or have nobody who could take them away. */
-  readonly hasLeaseThread: boolean;
+  /** Path of the file that lease threads open; `null` when leases are renewed by a timer. */
+  readonly leaseFile: string | null;
+  /** Stands for the user's connection, see `connectionKey`; `null` when the connection is the backend's own. */
+  readonly key: object | null;
+  /** Leases are renewed by a timer, and nobody asked for that. */
+  readonly isTimedUnasked: boolean;
   /** How long a busy database is tried again, in milliseconds. */
   readonly busyLimitMs: number;
 }
@@ -86,12 +93,31 @@ function fromUrl(url: string, options: ConnectionOptions): Database {
       return new SqliteConnection(handle, { where, busyLimitMs, owned: true });
     },
     migratesItself: true,
-    sharedFile: path === MEMORY ? null : path,
-    // A database in memory dies with its process, and a process knows its own workers to be alive.
-    hasLeaseThread: true,
-    handle: null,
+    // A database in memory dies with its process.
+    ...heartbeatOf(options, path === MEMORY ? null : resolve(path), path === MEMORY),
+    key: null,
     busyLimitMs,
   };
+}
+
+function heartbeatOf(
+  { heartbeat }: ConnectionOptions,
+  file: string | null,
+  isMemory: boolean,
+): Pick<Database, "leaseFile" | "isTimedUnasked"> {
+  if (heartbeat !== undefined && heartbeat !== "thread" && heartbeat !== "timer") {
+    throw new InvalidTaskBackend(
+      `heartbeat must be "thread" or "timer", not ${JSON.stringify(heartbeat)}.`,
+    );
+  }
+  if (heartbeat === "thread" && file === null) {
+    throw new InvalidTaskBackend(
+      'heartbeat "thread" needs a file given by url, or as a database of node:sqlite.',
+    );
+  }
+  return heartbeat === "timer"
+    ? { leaseFile: null, isTimedUnasked: false }
+    : { leaseFile: file, isTimedUnasked: file === null && !isMemory };
 }
 
 const MEMORY = ":memory:";
@@ -134,9 +160,8 @@ function fromHandle(database: SqliteDatabase, options: ConnectionOptions): Datab
     dialect: new SqliteDialect(),
     connect: async () => new SqliteConnection(handle, { where, busyLimitMs, owned: false }),
     migratesItself: false,
-    sharedFile: sharedFileOf(handle),
-    hasLeaseThread: sharedFileOf(handle) !== null || handle.file() === null,
-    handle,
+    ...heartbeatOf(options, threadFile(handle), handle.file() === null),
+    key: handle,
     busyLimitMs,
   };
 }
@@ -162,9 +187,8 @@ function fromKysely(kysely: unknown, options: ConnectionOptions): Database {
         owned: false,
       }),
     migratesItself: false,
-    sharedFile: null,
-    hasLeaseThread: false,
-    handle: null,
+    ...heartbeatOf(options, null, false),
+    key: adapter,
     busyLimitMs,
   };
 }
@@ -173,6 +197,6 @@ function fromKysely(kysely: unknown, options: ConnectionOptions): Database {
  * The file of a handle, if a thread may open it with `node:sqlite`. Only one copy of SQLite may use a file within one process: file locks belong to
  * the process, so two copies do not see each other's and overwrite each other's work.
  */
-function sharedFileOf(handle: SqliteHandle): string | null {
+function threadFile(handle: SqliteHandle): string | null {
   return handle.library === "node:sqlite" ? handle.file() : null;
 }

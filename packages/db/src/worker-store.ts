@@ -32,35 +32,24 @@ const SESSION_GRACE_MS = 60_000;
 /** What the worker loop needs, on a database. */
 export class DatabaseWorkerStore implements WorkerStore {
   readonly #store: Store;
-  /** Sessions of this process whose leases a timer renews: a stall of the event loop is no death. */
-  readonly #timedSessions: Map<string, WorkerSession>;
   readonly #onFinished: (ids: readonly string[]) => void;
   #lastClaimMs = performance.now();
   /** The latest renewal made here. */
   #lease: Promise<void> | undefined;
   #hasLease = false;
 
-  constructor(
-    store: Store,
-    timedSessions: Map<string, WorkerSession>,
-    onFinished: (ids: readonly string[]) => void,
-  ) {
+  constructor(store: Store, onFinished: (ids: readonly string[]) => void) {
     this.#store = store;
-    this.#timedSessions = timedSessions;
     this.#onFinished = onFinished;
   }
 
   async register(session: WorkerSession): Promise<void> {
-    if (this.leaseThread(session) === undefined) {
-      this.#timedSessions.set(session.sessionId, session);
-    }
     this.#lease = this.renewLease(session);
     // A writer that holds the database for long need not keep a worker from starting: it needs the lease with its first claim.
     await Promise.race([this.#lease, setTimeout(REGISTER_MS, undefined, { ref: false })]);
   }
 
   async unregister(session: WorkerSession): Promise<void> {
-    this.#timedSessions.delete(session.sessionId);
     if (this.#hasLease) await this.#endSession(session);
     // A lease that is not granted yet was not needed either; it is given back when it arrives.
     else void this.#lease?.then(() => this.#endSession(session)).catch(() => undefined);
@@ -110,9 +99,9 @@ export class DatabaseWorkerStore implements WorkerStore {
 
   leaseThread(session: WorkerSession): LeaseThread | undefined {
     const { database, dialect, scope } = this.#store;
-    return database.sharedFile === null
+    return database.leaseFile === null
       ? undefined
-      : dialect.leaseThread?.(database.sharedFile, scope, session);
+      : dialect.leaseThread?.(database.leaseFile, scope, session);
   }
 
   async checkAttempts(
@@ -137,7 +126,6 @@ export class DatabaseWorkerStore implements WorkerStore {
   async recoverLost(_session: WorkerSession): Promise<readonly TaskRecord[]> {
     const { dialect, scope } = this.#store;
     const connection = await this.#store.connection();
-    for (const session of this.#timedSessions.values()) await this.renewLease(session);
     const ids = await dialect.findLost(connection, scope, RECOVER_ROWS);
     if (ids.length === 0) {
       await dialect.forgetSessions(connection, scope, SESSION_GRACE_MS);

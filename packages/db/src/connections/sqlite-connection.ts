@@ -31,11 +31,11 @@ export class SqliteConnection implements Connection {
   }
 
   query(sql: string, params: readonly SqlValue[]): Promise<readonly Row[]> {
-    return this.#alone(() => this.#handle.prepare(sql).all(params));
+    return this.#alone(() => this.#handle.prepare(sql).all(params), isRead(sql));
   }
 
   run(sql: string, params: readonly SqlValue[]): Promise<number> {
-    return this.#alone(() => this.#handle.prepare(sql).run(params));
+    return this.#alone(() => this.#handle.prepare(sql).run(params), false);
   }
 
   runMany(sql: string, paramLists: readonly (readonly SqlValue[])[]): Promise<readonly number[]> {
@@ -76,8 +76,10 @@ export class SqliteConnection implements Connection {
   }
 
   /** One statement by itself: at once when nobody else is at work, so that the usual case costs no turn of the queue. */
-  async #alone<T>(statement: () => T): Promise<T> {
-    if (this.#mutex.isFree && !this.#isClosed && !this.#handle.inTransaction()) {
+  async #alone<T>(statement: () => T, readsOnly: boolean): Promise<T> {
+    const isFree = this.#mutex.isFree && !this.#isClosed;
+    // Whoever has a transaction open on this connection may read in it.
+    if (isFree && (readsOnly || !this.#handle.inTransaction())) {
       try {
         return statement();
       } catch (error) {
@@ -85,7 +87,7 @@ export class SqliteConnection implements Connection {
       }
     }
     return this.#patiently(async () => {
-      this.#assertUsable();
+      this.#assertUsable(readsOnly);
       return statement();
     });
   }
@@ -99,11 +101,15 @@ export class SqliteConnection implements Connection {
     }
   }
 
-  #assertUsable(): void {
+  #assertUsable(readsOnly = false): void {
     if (this.#isClosed) throw new BackendUnavailable(`${this.#options.where}: it was closed.`);
     // A statement now would join the caller's transaction, and go with it when it is rolled back.
-    if (this.#handle.inTransaction()) throw new OpenTransaction();
+    if (!readsOnly && this.#handle.inTransaction()) throw new OpenTransaction();
   }
+}
+
+function isRead(sql: string): boolean {
+  return /^(?:select|with)\b/.test(sql);
 }
 
 /** Runs statements on a handle as it stands, inside whatever transaction is open. */

@@ -41,7 +41,11 @@ export const ROWS_PER_INSERT = 50;
  * history have comes packed in one column.
  */
 const CLAIMED_COLUMNS = [
-  ...["id", "queue_name", "task_name", "metadata", "args"],
+  "id",
+  "queue_name",
+  "task_name",
+  "metadata",
+  "args",
   ...["seq", "fence", "priority", "due", "run_after", "enqueued_at", "max_lost"].map(
     (column) => `cast(${column} as real) as ${column}`,
   ),

@@ -30,6 +30,10 @@ import {
 
 /** Scheduled rows that become ready in one statement. */
 const PROMOTE_ROWS = 2000;
+/** Which file a connection is on, and by which build of SQLite. */
+const IDENTITY = `select
+  (select file from pragma_database_list where name = 'main') as file,
+  sqlite_source_id() || (select group_concat(compile_options) from pragma_compile_options) as library`;
 /** Queues one claim looks into; more than the tasks it may take would be of no use. */
 const MOST_QUEUES = 200;
 
@@ -314,6 +318,21 @@ export class SqliteDialect implements Dialect {
     const rest = inTheLong === 0 ? rows : rows.slice(inTheLong);
     if (rest.length === 1) await executor.run(insert, rest[0]!);
     else if (rest.length > 1) await executor.runMany(insert, rest);
+  }
+
+  async compareConnections(own: Executor, other: Executor): Promise<string | undefined> {
+    const [mine] = await own.query(IDENTITY, []);
+    const [theirs] = await other.query(IDENTITY, []);
+    const file = toText(mine?.["file"]);
+    if (file === "" || file !== theirs?.["file"]) {
+      return "is on another database than the backend's tables";
+    }
+    if (mine?.["library"] === theirs["library"]) return undefined;
+    // File locks belong to a process, not to a copy of SQLite in it.
+    return (
+      "belongs to another SQLite library than the backend's connection. Two of them in one process do not see each other's locks, " +
+      "and overwrite each other's commits. Give the backend your connection: new DatabaseBackend({ kysely }) or ({ database })"
+    );
   }
 
   async #insertUnique(
