@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The contract between the framework and its backends: everything a backend author reads.
  *
@@ -443,4 +444,10 @@ export abstract class Backend implements AsyncDisposable {
   protected notSupported(what: string): NotSupported {
     return new NotSupported(`${this.constructor.name} does not support ${what}.`);
   }
+}
+
+// Merges with what the DOM library or @types/node declare, and keeps programs that have neither compiling.
+declare global {
+  interface AbortSignal {}
+  interface URL {}
 }

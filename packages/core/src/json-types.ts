@@ -15,7 +15,7 @@ export type JsonChecked<T> = unknown extends T
   : T extends JsonValue | undefined | void
     ? T
     : LossyName<T> extends never
-      ? { [K in keyof T]: K extends symbol ? NotJson<"a symbol key"> : JsonChecked<T[K]> }
+      ? { [K in keyof T]: JsonChecked<T[K]> }
       : NotJson<LossyName<T>>;
 
 /** Arguments, checked one by one. */
@@ -79,7 +79,7 @@ type Problem<T, Path extends string, Left extends 1[]> = unknown extends T
           : {
               [K in keyof T]-?: K extends string | number
                 ? Problem<T[K], `${Path}.${K}`, Rest>
-                : `${Path}: symbol key`;
+                : never;
             }[keyof T]
         : never
       : `${Path}: ${LossyName<T>}`;

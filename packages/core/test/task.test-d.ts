@@ -150,8 +150,6 @@ task({ name: "context-date", takesContext: true }, (context, born: Date) => born
 
 // @ts-expect-error -- an error
 task({ name: "error" }, (error: Error) => error.message);
-// @ts-expect-error -- a symbol key
-task({ name: "symbol-key" }, (value: { readonly [Symbol.iterator]: number }) => value);
 
 // The compiler tells what does not survive, and where.
 interface Order {
