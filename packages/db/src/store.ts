@@ -38,7 +38,7 @@ export class Store {
 
   /** The connection, with the schema in place where the backend looks after it itself. */
   connection(): Promise<Connection> | Connection {
-    return this.#connection ?? this.#connect();
+    return this.#connection ?? this.#connect(this.database.migratesItself);
   }
 
   /** Runs several statements as one. */
@@ -48,7 +48,8 @@ export class Store {
 
   /** Brings the schema to a version; see `migrateSchema`. */
   async migrate(options?: MigrateOptions): Promise<readonly string[]> {
-    const connection = await this.connection();
+    // An explicit migration says itself what it does, and where it stops.
+    const connection = this.#connection ?? (await this.#connect(false));
     return migrateSchema(connection, this.dialect, this.tables, options);
   }
 
@@ -57,8 +58,8 @@ export class Store {
     return this.#closing;
   }
 
-  async #connect(): Promise<Connection> {
-    this.#connecting ??= this.#open().catch((error: unknown) => {
+  async #connect(migrates: boolean): Promise<Connection> {
+    this.#connecting ??= this.#open(migrates).catch((error: unknown) => {
       // The next call tries again.
       this.#connecting = undefined;
       throw error;
@@ -66,11 +67,11 @@ export class Store {
     return this.#connecting;
   }
 
-  async #open(): Promise<Connection> {
+  async #open(migrates: boolean): Promise<Connection> {
     if (this.#closing !== undefined) throw new BackendUnavailable("The backend was closed.");
     const connection = await this.database.connect();
     try {
-      if (this.database.migratesItself) await migrateSchema(connection, this.dialect, this.tables);
+      if (migrates) await migrateSchema(connection, this.dialect, this.tables);
     } catch (error) {
       await connection.close();
       throw error;

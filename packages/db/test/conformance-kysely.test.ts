@@ -12,7 +12,7 @@ testBackend({
   name: "@tasks/db, SQLite by Kysely on better-sqlite3",
   parallel: 16,
   createBackend: async ({ namespace, ...options }) => {
-    const database = new BetterSqlite(folder.path(`${namespace}.db`));
+    const database = new BetterSqlite(folder.path(`${namespace}.db`), { timeout: 10 });
     database.pragma("journal_mode = wal");
     const kysely = new Kysely<unknown>({ dialect: new SqliteDialect({ database }) });
     const backend = await openBackend({ kysely, heartbeat: "timer", ...options });

@@ -28,11 +28,12 @@ export async function openNodeSqlite(path: string, options: OpenOptions): Promis
   try {
     const database = new DatabaseSync(path);
     try {
-      database.exec(
-        `pragma busy_timeout = ${BUSY_TIMEOUT_MS}; pragma synchronous = ${synchronous}`,
+      database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
+      // Processes that start together on a new file all want to switch it, and until it is switched even reading may have to wait.
+      await whileBusy(
+        () => database.exec(`pragma journal_mode = wal; pragma synchronous = ${synchronous}`),
+        busyLimitMs,
       );
-      // Processes that start together on a new file all want to switch it.
-      await whileBusy(() => database.exec("pragma journal_mode = wal"), busyLimitMs);
       return toSqliteHandle(database)!;
     } catch (error) {
       database.close();

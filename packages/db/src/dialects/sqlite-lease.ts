@@ -26,14 +26,18 @@ const BUSY_PAUSE_MS = 20;
 export function openLease({ file, sql, session, leaseMs }: SqliteLeaseData): Lease {
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite") as typeof NodeSqlite;
   const database = new DatabaseSync(file);
-  database.exec("pragma busy_timeout = 20; pragma synchronous = normal");
-  const statement = database.prepare(sql);
+  database.exec("pragma busy_timeout = 20");
+  let statement: NodeSqlite.StatementSync | undefined;
   return {
     renew: async () => {
       // A lease that could not be renewed while it lasted is over.
       const deadline = performance.now() + leaseMs;
       for (;;) {
         try {
+          if (statement === undefined) {
+            database.exec("pragma synchronous = normal");
+            statement = database.prepare(sql);
+          }
           const now = Date.now();
           statement.run(...session, now, now, now + leaseMs);
           return;
