@@ -8,12 +8,12 @@ import { join } from "node:path";
 
 import { runToEnd } from "../run-to-end.mjs";
 import { Checks } from "./checks.ts";
+import { checkDocumentedPrograms } from "./documented-programs.ts";
 import { lintTarball } from "./lint-tarball.ts";
 import { obtainNode, supportedNodes } from "./node-versions.ts";
 import { packPackage } from "./pack-package.ts";
 import { createProject } from "./project.ts";
 import { publishedPackages, repository } from "./published-packages.ts";
-import { checkReadme } from "./readme-program.ts";
 import { removeStaleOutput } from "./stale-output.ts";
 import { checkTypes } from "./types.ts";
 import { checkUsage } from "./usage.ts";
@@ -66,6 +66,6 @@ async function prove(): Promise<void> {
     for (const published of packages) {
       await checkUsage(checks, { project, published, node, version });
     }
-    await checkReadme(checks, { project, node, version });
+    await checkDocumentedPrograms(checks, { project, node, version });
   }
 }
