@@ -1,0 +1,65 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, open } from "node:fs/promises";
+import { join } from "node:path";
+
+import { FriendlyError } from "./friendly-error.ts";
+import { dataFolder } from "./places.ts";
+import { startTasksCommand } from "./tasks-command.ts";
+
+/** Some processes of `tasks worker`. What they have to say goes to `worker-<number>.log` in the data folder. */
+export class WorkerProcesses implements AsyncDisposable {
+  readonly #processes: readonly ChildProcess[];
+
+  private constructor(processes: readonly ChildProcess[]) {
+    this.#processes = processes;
+  }
+
+  static async start(count: number): Promise<WorkerProcesses> {
+    await mkdir(dataFolder, { recursive: true });
+    const numbers = Array.from({ length: count }, (_, index) => index + 1);
+    return new WorkerProcesses(await Promise.all(numbers.map(startWorker)));
+  }
+
+  /** As long as one worker runs, it finishes what another one left behind. @throws FriendlyError when none does. */
+  assertAlive(): void {
+    if (this.#processes.some(isRunning)) return;
+    throw new FriendlyError(
+      `The workers ended before the work was done. Their logs say why: ${join(dataFolder, "worker-*.log")}`,
+    );
+  }
+
+  /** Asks the workers to stop, and waits until they have. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(
+      this.#processes.filter(isRunning).map(async (process) => {
+        const ended = once(process, "exit");
+        process.kill("SIGTERM");
+        await ended;
+      }),
+    );
+  }
+}
+
+async function startWorker(number: number): Promise<ChildProcess> {
+  const log = await open(join(dataFolder, `worker-${number}.log`), "w");
+  try {
+    return startTasksCommand(
+      [
+        "worker",
+        "--queue-name=*",
+        `--worker-id=indexer-${number}`,
+        "--interval=0.2",
+        "--no-startup-delay",
+      ],
+      ["ignore", log.fd, log.fd],
+    );
+  } finally {
+    // The process has its own copy by now.
+    await log.close();
+  }
+}
+
+function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
+}
