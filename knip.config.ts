@@ -20,6 +20,8 @@ const config: KnipConfig = {
     "packages/*": { entry: testEntries },
     // The thread is started by its address.
     "packages/core": { entry: [...testEntries, "src/worker/lease-thread.ts"] },
+    // Run by node:test in a process of its own.
+    "packages/conformance": { entry: [...testEntries, "test/fixtures/*.ts"] },
     // A thread and a process, likewise.
     "apps/file-backend": { entry: ["src/lease.ts", "test/support/worker-process.ts"] },
   },

@@ -44,7 +44,7 @@ export const hostileRequirements: readonly Requirement[] = [
     [null, true, false, 0, "", [], {}, [[]], [{}], { a: null }, [null]],
     { "": "", " ": 0, "a.b": 1, "a[0]": 2, "0": 3, length: 4 },
   ]),
-  roundTrip("prototype-keys", "Keys such as __proto__, as data,", [
+  roundTrip("prototype-keys", "Keys such as `__proto__`, as data,", [
     JSON.parse(
       '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}',
     ) as JsonValue,

@@ -23,6 +23,7 @@ import { retryRequirements } from "./retry.ts";
 import { runTaskRequirements } from "./run-task.ts";
 import { signalsRequirements } from "./signals.ts";
 import { supportsRequirements } from "./supports.ts";
+import { taskRequirements } from "./task.ts";
 import { timeoutRequirements } from "./timeout.ts";
 import { transactionRequirements } from "./transaction.ts";
 import { undeclaredRequirements } from "./undeclared.ts";
@@ -35,6 +36,7 @@ import { workerRequirements } from "./worker.ts";
 export const requirements: readonly Requirement[] = Object.freeze([
   ...supportsRequirements,
   ...undeclaredRequirements,
+  ...taskRequirements,
   ...enqueueRequirements,
   ...batchRequirements,
   ...resultRequirements,

@@ -151,6 +151,20 @@ export const metadataRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "metadata.unmodified",
+    sentence: "Metadata that was only read is not modified, and stays.",
+    needs: ["metadata", "execution"],
+    upstream: ["73"],
+    test: async (t) => {
+      const task = t.contextTask((context) => [
+        context.metadata.a ?? null,
+        context.metadataModified,
+      ]);
+      const result = await t.run(task.using({ metadata: { a: 1 } }));
+      assert.deepEqual([result.returnValue, result.metadata], [[1, false], { a: 1 }]);
+    },
+  },
+  {
     id: "metadata.next-attempt",
     sentence: "The next attempt finds the metadata the last one left.",
     needs: ["metadata", "execution", "retry"],

@@ -62,7 +62,6 @@ export const outcomeRequirements: readonly Requirement[] = [
     id: "outcome.undefined",
     sentence: "undefined is stored as null.",
     needs: ["execution"],
-    upstream: ["23"],
     test: async (t) => assert.equal((await t.run(t.task(() => undefined))).returnValue, null),
   },
   {

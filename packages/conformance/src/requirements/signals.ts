@@ -113,6 +113,42 @@ export const signalsRequirements: readonly Requirement[] = [
       assert.deepEqual(await settled(t, result), ["enqueued", "finished FAILED"]);
     },
   },
+  {
+    id: "signals.async-receiver",
+    sentence: "enqueue() resolves after the async receivers of taskEnqueued are done.",
+    needs: [],
+    upstream: ["S4"],
+    test: async (t) => {
+      const task = t.task(() => null);
+      let isDone = false;
+      const disconnect = taskEnqueued.connect(async ({ taskResult }) => {
+        if (taskResult.taskName !== task.name) return;
+        await new Promise(setImmediate);
+        isDone = true;
+      });
+      await task.enqueue();
+      disconnect();
+      assert.ok(isDone);
+    },
+  },
+  {
+    id: "signals.disconnect",
+    sentence: "A receiver that was disconnected hears nothing more.",
+    needs: [],
+    upstream: ["S4"],
+    test: async (t) => {
+      const task = t.task(() => null);
+      let heard = 0;
+      const disconnect = taskEnqueued.connect(({ taskResult }) => {
+        if (taskResult.taskName === task.name) heard += 1;
+      });
+      await task.enqueue();
+      const before = heard;
+      disconnect();
+      await task.enqueue();
+      assert.deepEqual([before, heard], [1, 1]);
+    },
+  },
   harmless("enqueued", taskEnqueued),
   harmless("started", taskStarted),
   harmless("finished", taskFinished),

@@ -20,6 +20,16 @@ export const workerRequirements: readonly Requirement[] = [
   refuses("zero-max-tasks", { maxTasks: 0 }, /maxTasks/, ["207"]),
   refuses("negative-shutdown-timeout", { shutdownTimeoutMs: -1 }, /shutdownTimeoutMs/),
   {
+    id: "worker.fractional-interval",
+    sentence: "An interval may be a fraction of a millisecond, or nothing.",
+    needs: ["worker"],
+    upstream: ["206"],
+    test: async (t) => {
+      await t.drain({ intervalMs: 0.1 });
+      await t.drain({ intervalMs: 0 });
+    },
+  },
+  {
     id: "worker.id",
     sentence:
       "A worker has the id it was given, 64 characters included, and its attempts carry it.",
