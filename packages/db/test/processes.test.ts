@@ -44,6 +44,7 @@ describe("processes that share a file", () => {
     await mark.enqueueMany(Array.from({ length: 1500 }, (_, index) => [`first-${index}`] as const));
     const producers = [1, 2].map(() => start({ job: "enqueue", url, options: { maxTasks: 250 } }));
     const workers = [1, 2, 3].map(() => start({ job: "work", url }, journal));
+    await Promise.all([...producers, ...workers].map((child) => child.next()));
     await Promise.all(producers.map(({ ended }) => ended));
     await vi.waitFor(async () => {
       expect(await backend.counts()).toEqual({ READY: 0, RUNNING: 0, SUCCESSFUL: 2000, FAILED: 0 });
@@ -58,13 +59,15 @@ describe("processes that share a file", () => {
 
   it("gives a killed worker's task to another one", async () => {
     const { backend, url, journal } = await open("killed");
-    const result = await linger.enqueue("victim", 1500);
+    const result = await linger.enqueue("victim", 300);
     const victim = start({ job: "work", url, leaseMs: LEASE_MS }, journal);
     await vi.waitFor(() => expect(readJournal(journal)).toHaveLength(1), within(10_000));
     victim.process.kill("SIGKILL");
     const killedAt = performance.now();
     const heir = start({ job: "work", url, leaseMs: LEASE_MS }, journal);
-    await vi.waitFor(() => expect(readJournal(journal)).toHaveLength(2), within(10_000));
+    await vi.waitFor(() => {
+      expect(readJournal(journal)).toContain(`victim start ${heir.pid}`);
+    }, within(10_000));
     expect(performance.now() - killedAt).toBeLessThan(LEASE_MS + 2000 + 1000);
     await result.wait({ timeoutMs: 10_000 });
     expect(result.returnValue).toBe(heir.pid);
