@@ -1,0 +1,67 @@
+import { DatabaseSync } from "node:sqlite";
+
+import { afterAll, describe, expect, it } from "vitest";
+
+import { sqliteMigrations } from "../src/dialects/sqlite-migrations.ts";
+import { claimStatement, sqliteStatements } from "../src/dialects/sqlite-statements.ts";
+import { tableNames } from "../src/tables.ts";
+
+const tables = tableNames();
+const statements = sqliteStatements(tables);
+const database = new DatabaseSync(":memory:");
+for (const { up } of sqliteMigrations(tables)) for (const sql of up) database.exec(sql);
+
+// Statistics of a table that is mostly history, as a nightly `analyze` would find it.
+const insert = database.prepare(
+  `insert into tasks_results (id, backend, queue_name, task_name, phase, due, enqueued_at, finished_at, session_id) values (?, 'default', 'default', 'a', ?, ?, ?, ?, ?)`,
+);
+database.exec("begin");
+for (let row = 0; row < 6000; row++) {
+  const phase = row < 5000 ? 4 : row < 5500 ? 2 : row < 5990 ? 1 : 3;
+  insert.run(`id-${row}`, phase, row, row, phase === 4 ? row : null, phase === 3 ? "s" : null);
+}
+database.exec("commit; analyze");
+afterAll(() => database.close());
+
+function planOf(sql: string): string[] {
+  return database
+    .prepare(`explain query plan ${sql}`)
+    .all()
+    .map((row) => String(row["detail"]));
+}
+
+describe("plans", () => {
+  it.each([
+    ["claim of one queue", claimStatement(tables, 1), "tasks_results_ready"],
+    ["claim of three queues", claimStatement(tables, 3), "tasks_results_ready"],
+    ["claim by id", statements.claimOne, "tasks_results_id"],
+    ["head of a queue", statements.head, "tasks_results_ready"],
+    ["queues with ready rows", statements.readyQueues, "tasks_results_ready"],
+    ["unknown tasks", statements.unknownTasks, "tasks_results_ready"],
+    ["look for due rows", statements.hasDue, "tasks_results_scheduled"],
+    ["next due row", statements.nextScheduled, "tasks_results_scheduled"],
+    ["promotion", statements.promote, "tasks_results_scheduled"],
+    ["success", statements.succeed, "tasks_results_id"],
+    ["row by id", statements.readRow, "tasks_results_id"],
+    ["save of a row", statements.saveRow, "tasks_results_id"],
+    ["states of rows", statements.readStates, "tasks_results_id"],
+    ["holder of a unique key", statements.readUnique, "tasks_results_unique"],
+    ["end of a window", statements.releaseWindow, "tasks_results_unique"],
+    ["lost attempts", statements.findLost, "tasks_results_running"],
+    ["prune", statements.deleteFinished, "tasks_results_finished"],
+    ["prune of queues", statements.deleteFinishedOf, "tasks_results_finished"],
+    ["count to prune", statements.countFinished, "tasks_results_finished"],
+  ])("use an index for the %s", (_what, sql, index) => {
+    const plan = planOf(sql);
+    expect(plan.join("\n")).toContain(index);
+    expect(plan.filter((step) => /^SCAN tasks_/.test(step))).toEqual([]);
+  });
+
+  it.each([
+    ["claim", claimStatement(tables, 1)],
+    ["head", statements.head],
+    ["prune", statements.deleteFinished],
+  ])("sort nothing for the %s", (_what, sql) => {
+    expect(planOf(sql).filter((step) => step.includes("TEMP B-TREE"))).toEqual([]);
+  });
+});
