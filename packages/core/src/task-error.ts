@@ -6,6 +6,9 @@ export const MAX_MESSAGE_LENGTH = 10_000;
 /** Longest stored traceback, in characters. */
 export const MAX_TRACEBACK_LENGTH = 64_000;
 
+/** Most errors of a chain of causes that a traceback shows. */
+const MAX_CAUSES = 10;
+
 /**
  * Turns whatever a task threw into a record that every store can keep.
  *
@@ -51,20 +54,21 @@ function messageOf(thrown: unknown): string {
 
 /** Causes first, the thrown error last, so that a traceback ends with what was thrown. */
 function tracebackOf(thrown: unknown): string {
-  const stacks: string[] = [];
-  const seen = new Set<unknown>();
-  let current: unknown = thrown;
-  while (current !== undefined && current !== null && !seen.has(current) && seen.size < 10) {
-    const error = current;
-    seen.add(error);
-    stacks.unshift(stackOf(error));
-    try {
-      current = error instanceof Error ? error.cause : undefined;
-    } catch {
-      break;
-    }
+  const chain = [thrown];
+  while (chain.length < MAX_CAUSES) {
+    const cause = causeOf(chain.at(-1));
+    if (cause === undefined || cause === null || chain.includes(cause)) break;
+    chain.push(cause);
   }
-  return stacks.join("\n\nThe above was the cause of:\n\n");
+  return chain.reverse().map(stackOf).join("\n\nThe above was the cause of:\n\n");
+}
+
+function causeOf(error: unknown): unknown {
+  try {
+    return error instanceof Error ? error.cause : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function stackOf(error: unknown): string {

@@ -106,6 +106,7 @@ export class QueueWorker implements Worker {
     const { signal } = this.#stopping;
     if (this.#options.startupDelay) await sleep(Math.random() * this.#options.intervalMs, signal);
     if (!(await this.#register())) return;
+    this.#recovery.storeAnswered();
     this.#lease.start();
     // Failures here mean that the store is away, which the loop reports.
     const onError = (error: unknown): void => {

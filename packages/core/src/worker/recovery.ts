@@ -23,6 +23,11 @@ export class Recovery {
     this.#session = session;
   }
 
+  /** To be called when the store has just answered by other means, such as a registration: that counts as the first look. */
+  storeAnswered(): void {
+    this.#lastLookMs = performance.now();
+  }
+
   /** To be called every `RECOVER_EVERY_MS`. */
   async look(): Promise<void> {
     const wasAway = performance.now() - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
