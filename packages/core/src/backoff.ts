@@ -1,4 +1,4 @@
-import { assertBetween, assertOneOf } from "./internal/assert-option.ts";
+import { assertBetween, assertOneOf, wrongOption } from "./internal/assert-option.ts";
 import { LONGEST_DELAY_MS } from "./run-after.ts";
 import type { TaskResult } from "./task-result.ts";
 
@@ -40,6 +40,9 @@ export function backoffDelay(
 /** @throws InvalidTask when a value is out of range. */
 export function assertBackoff(backoff: Backoff): void {
   if (typeof backoff === "function") return;
+  if (typeof backoff !== "object" || backoff === null) {
+    throw wrongOption("backoff", "an object or a function", backoff);
+  }
   const { type = "exponential", jitter = 0, delayMs = 0, maxDelayMs = 0 } = backoff;
   assertOneOf("backoff.type", type, ["fixed", "linear", "exponential"]);
   assertBetween("backoff.delayMs", delayMs, 0, LONGEST_DELAY_MS);

@@ -227,7 +227,7 @@ function assertTaskName(name: string): void {
   if (name === "") {
     throw new InvalidTask('A task needs a name: use a named function, or task({ name: "…" }, fn).');
   }
-  if (/^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$/.test(name)) return;
+  if (typeof name === "string" && /^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$/.test(name)) return;
   throw new InvalidTask(
     `Task name ${show(name)} is not valid. Use 1 to 128 letters, digits, "_", ".", ":" and "-", beginning with a letter or "_".`,
   );

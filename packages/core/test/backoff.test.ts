@@ -30,6 +30,8 @@ describe("the wait", () => {
 
 describe("the options", () => {
   it.each([
+    [null, "backoff must be an object or a function, not null."],
+    [1000, "backoff must be an object or a function, not 1000."],
     [{ type: "cubic" }, 'backoff.type must be "fixed" or "linear" or "exponential", not "cubic".'],
     [{ delayMs: -1 }, "backoff.delayMs must be between 0 and 31622400000000, not -1."],
     [{ delayMs: Number.NaN }, "backoff.delayMs must be between 0 and 31622400000000, not NaN."],
@@ -40,8 +42,8 @@ describe("the options", () => {
     [{ jitter: 1.1 }, "backoff.jitter must be between 0 and 1, not 1.1."],
     [{ jitter: "much" }, 'backoff.jitter must be between 0 and 1, not "much".'],
   ])("%j is refused", (backoff, message) => {
-    expect(() => task({ name: "backoff.bad", backoff: backoff as Backoff }, () => null)).toThrow(
-      new InvalidTask(message),
-    );
+    expect(() =>
+      task({ name: "backoff.bad", backoff: backoff as unknown as Backoff }, () => null),
+    ).toThrow(new InvalidTask(message));
   });
 });

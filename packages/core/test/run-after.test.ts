@@ -1,3 +1,4 @@
+/// <reference lib="esnext.temporal" />
 import { InvalidTask, task } from "@tasks/core";
 import { expect, it } from "vitest";
 
