@@ -97,9 +97,11 @@ export const waitRequirements: readonly Requirement[] = [
     needs: ["wait", "list", "queued"],
     test: async (t) => {
       const result = await t.task(() => null).enqueue();
-      const waiting = result.wait({ timeoutMs: 5000 });
+      const rejection = assert.rejects(result.wait({ timeoutMs: 5000 }), {
+        name: TaskResultDoesNotExist.name,
+      });
       await t.backend.delete(result.id);
-      await assert.rejects(waiting, { name: TaskResultDoesNotExist.name });
+      await rejection;
     },
   },
   {
