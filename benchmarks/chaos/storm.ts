@@ -7,7 +7,7 @@ import type { Workers } from "./workers.ts";
 const SHORTEST_MS = 250;
 const LONGEST_MS = 750;
 /** Part of the faults that are stalls instead of kills. */
-const STALLS = 0.1;
+const STALLS = 0.05;
 /** How long a stall lasts, in leases. */
 const STALL_LEASES = 2.5;
 
