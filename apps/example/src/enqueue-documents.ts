@@ -36,11 +36,11 @@ export async function enqueueDocuments(folder: string): Promise<EnqueuedDocument
       .using({ transaction })
       .enqueueMany(changed.map(({ path }) => [path]));
     for (const [position, file] of changed.entries()) index.addQueued(file, results[position]!.id);
-    const isUpToDate =
-      changed.length + removed === 0 && readStatistics(index, folder) !== undefined;
-    const statistics = isUpToDate
-      ? null
-      : await buildStatistics.using({ transaction }).enqueue(folder);
+    const isNew = files.length > 0 && readStatistics(index, folder) === undefined;
+    const statistics =
+      changed.length + removed > 0 || isNew
+        ? await buildStatistics.using({ transaction }).enqueue(folder)
+        : null;
     transaction.exec("commit");
     return { files, results, statistics };
   } catch (error) {

@@ -38,7 +38,8 @@ async function main([first, ...rest]: readonly string[]): Promise<void> {
 }
 
 async function runTasksCommand(args: readonly string[]): Promise<void> {
-  const [exitCode] = (await once(startTasksCommand(args, "inherit"), "exit")) as [number | null];
+  const command = startTasksCommand(args, { stdio: "inherit" });
+  const [exitCode] = (await once(command, "exit")) as [number | null];
   process.exitCode = exitCode ?? 1;
 }
 
@@ -47,7 +48,7 @@ try {
 } catch (error) {
   if (!(error instanceof FriendlyError)) throw error;
   console.error(error.message);
-  process.exitCode = 1;
+  process.exitCode = error.exitCode;
 } finally {
   await config.close();
 }

@@ -18,7 +18,10 @@ export class WorkerProcesses implements AsyncDisposable {
   static async start(count: number): Promise<WorkerProcesses> {
     await mkdir(dataFolder, { recursive: true });
     const numbers = Array.from({ length: count }, (_, index) => index + 1);
-    return new WorkerProcesses(await Promise.all(numbers.map(startWorker)));
+    const processes = await Promise.all(numbers.map(startWorker));
+    // However this process ends, its workers must not stay behind.
+    process.once("exit", () => processes.filter(isRunning).forEach((worker) => worker.kill()));
+    return new WorkerProcesses(processes);
   }
 
   /** As long as one worker runs, it finishes what another one left behind. @throws FriendlyError when none does. */
@@ -52,7 +55,8 @@ async function startWorker(number: number): Promise<ChildProcess> {
         "--interval=0.2",
         "--no-startup-delay",
       ],
-      ["ignore", log.fd, log.fd],
+      // Apart from the terminal, whose Ctrl+C would reach the workers a second time and cut their graceful stop short.
+      { stdio: ["ignore", log.fd, log.fd], detached: true },
     );
   } finally {
     // The process has its own copy by now.

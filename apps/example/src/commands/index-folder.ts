@@ -5,6 +5,7 @@ import { defaultTaskBackend, type TaskResult } from "@tasks/core";
 import { toFolder } from "../documents/find-documents.ts";
 import { enqueueDocuments, type EnqueuedDocuments } from "../enqueue-documents.ts";
 import { FriendlyError } from "../friendly-error.ts";
+import { createInterruption } from "../interruption.ts";
 import { SearchIndex } from "../search/search-index.ts";
 import { countStatistics, readStatistics } from "../search/statistics.ts";
 import { Progress } from "../terminal/progress.ts";
@@ -38,6 +39,7 @@ async function runWorkers(
   { results }: EnqueuedDocuments,
   statistics: TaskResult<null>,
 ): Promise<Work> {
+  const interruption = createInterruption();
   const startedMs = performance.now();
   const progress = new Progress(process.stdout, results.length + 1);
   await using workers = await WorkerProcesses.start(WORKERS);
@@ -46,6 +48,8 @@ async function runWorkers(
     workers.assertAlive();
     progress.show(results.length - (await countUnfinished(results.length)));
     await pause(LOOK_EVERY_MS);
+    if (interruption.aborted) progress.end();
+    interruption.throwIfAborted();
   }
   progress.show(results.length + 1);
   progress.end();

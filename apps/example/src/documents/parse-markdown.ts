@@ -29,7 +29,7 @@ function countWords(text: string): number {
 }
 
 function findTitle(text: string): string | undefined {
-  const lines = withoutCode(text).split(/\r?\n/);
+  const lines = withoutBlocks(text).split(/\r?\n/);
   for (const [index, line] of lines.entries()) {
     const heading = /^ {0,3}#{1,6}\s+(.*?)[\s#]*$/.exec(line)?.[1];
     if (heading !== undefined && toPlainText(heading) !== "") return heading;
@@ -47,21 +47,19 @@ const LINKS = [
 ];
 
 function findLinks(text: string): readonly string[] {
-  const prose = withoutCode(text);
+  const prose = withoutBlocks(text).replace(/`[^`\n]*`/g, "");
   return LINKS.flatMap((pattern) => [...prose.matchAll(pattern)])
     .sort((a, b) => a.index - b.index)
     .map((match) => match[1] ?? "");
 }
 
-function withoutCode(text: string): string {
-  return text
-    .replace(/^ {0,3}(```+|~~~+)[^]*?(?:^ {0,3}\1|$(?![^]))/gm, "")
-    .replace(/`[^`\n]*`/g, "");
+function withoutBlocks(text: string): string {
+  return text.replace(/^ {0,3}(```+|~~~+)[^]*?(?:^ {0,3}\1|$(?![^]))/gm, "");
 }
 
 function toPlainText(text: string): string {
   return text
-    .replace(/<!--[^]*?-->/g, " ")
+    .replace(/<!--[^]*?(?:-->|$)/g, " ")
     .replace(/<\/?[a-z][^<>]*>/gi, " ")
     .replace(/^ {0,3}\[[^[\]]+\]:.*$/gm, " ")
     .replace(/!?\[([^[\]]*)\](?:\([^()]*\)|\[[^[\]]*\])?/g, "$1")

@@ -40,7 +40,7 @@ export function countStatistics({ database }: SearchIndex, folder: string): Stat
   );
   const terms = rows<Counted>(
     `select term as name, count(*) as count from document_terms
-     where doc in (select id from documents where in_folder) and length(term) > 3 and term glob '[a-z]*'
+     where col = 'body' and doc in (select id from documents where in_folder) and length(term) > 3 and term glob '[a-z]*'
      group by term order by count desc, term limit 200`,
   );
   const problems = rows<Problem>(
