@@ -1,6 +1,6 @@
-import { checkBackend, type ConformanceReport } from "@tasks/conformance";
+import { checkBackend } from "@tasks/conformance";
 import type { BackendOptions, MemoryBackend } from "@tasks/core";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { BurnsAttempts } from "./broken/burns-attempts.ts";
 import { ClaimsTwice } from "./broken/claims-twice.ts";
@@ -48,29 +48,17 @@ const brokenBackends: readonly BrokenBackendClass[] = [
   ThrowsTheWrongError,
 ];
 
-const reports = new Map<string, Promise<ConformanceReport>>();
-
-beforeAll(() => {
-  // All at once: they mostly wait.
-  for (const Broken of brokenBackends) {
-    reports.set(
-      Broken.name,
-      checkBackend({
-        name: Broken.name,
-        createBackend: ({ queues }) => new Broken({ queues }),
-        sharesStore: false,
-        parallel: 100,
-      }),
-    );
-  }
-});
-
-describe("a broken backend fails exactly the requirements that name its fault", () => {
+describe.concurrent("a broken backend fails exactly the requirements that name its fault", () => {
   it.each(brokenBackends.map((broken) => [broken.name, broken] as const))(
     "%s",
     { timeout: 60_000 },
     async (name, Broken) => {
-      const { outcomes } = (await reports.get(name))!;
+      const { outcomes } = await checkBackend({
+        name,
+        createBackend: ({ queues }) => new Broken({ queues }),
+        sharesStore: false,
+        parallel: 40,
+      });
       const failed = outcomes.filter(({ status }) => status === "failed");
       expect(failed.map(({ id }) => id).toSorted()).toEqual([...Broken.fails].toSorted());
     },

@@ -9,7 +9,7 @@ export const claimRequirements: readonly Requirement[] = [
     id: "claim.exactly-once",
     sentence:
       "Of ten sessions that claim fifty tasks at once no two are given the same one, and none is left.",
-    needs: ["workerStore", "batch"],
+    needs: ["workerStore"],
     upstream: ["180", "185", "C1"],
     test: async (t) => {
       const sessions = await Promise.all(
@@ -50,7 +50,7 @@ export const claimRequirements: readonly Requirement[] = [
   {
     id: "claim.limit",
     sentence: "A claim gives at most `limit` tasks.",
-    needs: ["workerStore", "batch"],
+    needs: ["workerStore"],
     test: async (t) => {
       const driver = await StoreDriver.register(t.backend);
       await t.task(() => null).enqueueMany([[], [], [], [], []]);
@@ -80,7 +80,7 @@ export const claimRequirements: readonly Requirement[] = [
   {
     id: "claim.known-tasks-only",
     sentence: "A claim gives tasks of the named names only, whatever waits in front of them.",
-    needs: ["workerStore", "batch"],
+    needs: ["workerStore"],
     test: async (t) => {
       const driver = await StoreDriver.register(t.backend);
       const unknown = t.task(() => null);
@@ -111,7 +111,7 @@ export const claimRequirements: readonly Requirement[] = [
   {
     id: "claim.answers-in-order",
     sentence: "The answers of complete() are in the order of the completions, each for its own.",
-    needs: ["workerStore", "getResult", "batch"],
+    needs: ["workerStore", "getResult"],
     test: async (t) => {
       const driver = await StoreDriver.register(t.backend);
       const results = await t.task((n: number) => n).enqueueMany([[0], [1], [2]]);
@@ -203,7 +203,7 @@ export const claimRequirements: readonly Requirement[] = [
     id: "claim.check-attempts",
     sentence:
       "checkAttempts() names the attempts that are cancelled and those that are no longer this session's.",
-    needs: ["workerStore", "cancel", "batch"],
+    needs: ["workerStore", "cancel"],
     test: async (t) => {
       const driver = await StoreDriver.register(t.backend);
       await t.task((n: number) => n).enqueueMany([[0], [1], [2]]);

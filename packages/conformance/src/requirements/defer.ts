@@ -107,7 +107,7 @@ export const deferRequirements: readonly Requirement[] = [
   {
     id: "defer.does-not-hold-up",
     sentence: "Two hundred tasks that are not due hold up nobody behind them.",
-    needs: ["defer", "worker", "batch", "getResult"],
+    needs: ["defer", "worker", "getResult"],
     test: async (t) => {
       const later = t.task(() => null).using({ runAfter: { hours: 1 } });
       await later.enqueueMany(Array.from({ length: 200 }, () => []));

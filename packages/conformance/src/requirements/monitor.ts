@@ -41,7 +41,7 @@ export const monitorRequirements: readonly Requirement[] = [
   {
     id: "monitor.list-pages",
     sentence: "Pages follow each other without a gap or a repeat, and the last has no cursor.",
-    needs: ["list", "batch"],
+    needs: ["list"],
     test: async (t) => {
       await t.task((n: number) => n).enqueueMany(Array.from({ length: 7 }, (_, n) => [n]));
       const seen: unknown[] = [];

@@ -31,7 +31,7 @@ export const orderRequirements: readonly Requirement[] = [
   {
     id: "order.fifo-of-a-batch",
     sentence: "Tasks of one batch run in the order of its calls.",
-    needs: ["worker", "batch"],
+    needs: ["worker"],
     upstream: ["176"],
     test: async (t) => {
       const { task, seen } = recording(t);

@@ -148,7 +148,7 @@ export const pruneRequirements: readonly Requirement[] = [
     id: "prune.batches",
     sentence:
       "With a batchSize it deletes in batches, says how far it is after each, and deletes all.",
-    needs: ["list", "worker", "batch"],
+    needs: ["list", "worker"],
     upstream: ["P1"],
     test: async (t) => {
       await finished(t, 7, 0);
@@ -166,7 +166,7 @@ export const pruneRequirements: readonly Requirement[] = [
   {
     id: "prune.stops-between-batches",
     sentence: "Its signal stops it between two batches; what is deleted stays deleted.",
-    needs: ["list", "worker", "batch"],
+    needs: ["list", "worker"],
     test: async (t) => {
       await finished(t, 6, 0);
       const controller = new AbortController();

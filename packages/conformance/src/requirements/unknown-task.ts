@@ -23,7 +23,7 @@ export const unknownTaskRequirements: readonly Requirement[] = [
   {
     id: "unknown-task.holds-up-nobody",
     sentence: "Fifty unknown tasks in front hold up nobody behind them.",
-    needs: ["worker", "getResult", "batch"],
+    needs: ["worker", "getResult"],
     upstream: ["C6"],
     test: async (t) => {
       const taskName = t.name();

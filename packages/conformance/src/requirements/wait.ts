@@ -39,8 +39,8 @@ export const waitRequirements: readonly Requirement[] = [
     test: async (t) => {
       const result = await t.task(() => null).enqueue();
       const waiting = (await t.backend.getResult(result.id)).wait({ timeoutMs: 5000 });
-      await result.cancel();
-      assert.equal((await waiting).state, "cancelled");
+      const [waited] = await Promise.all([waiting, result.cancel()]);
+      assert.equal(waited.state, "cancelled");
     },
   },
   {
@@ -70,9 +70,11 @@ export const waitRequirements: readonly Requirement[] = [
     test: async (t) => {
       const result = await t.task(() => null).enqueue();
       const controller = new AbortController();
-      const waiting = result.wait({ signal: controller.signal, timeoutMs: 5000 });
+      const waiting = assert.rejects(result.wait({ signal: controller.signal, timeoutMs: 5000 }), {
+        message: "enough",
+      });
       controller.abort(new Error("enough"));
-      await assert.rejects(waiting, { message: "enough" });
+      await waiting;
     },
   },
   {

@@ -87,7 +87,7 @@ export const workerRequirements: readonly Requirement[] = [
   {
     id: "worker.batch",
     sentence: "With batch a worker ends when nothing is ready, and everything is recorded by then.",
-    needs: ["worker", "getResult", "batch"],
+    needs: ["worker", "getResult"],
     upstream: ["190"],
     test: async (t) => {
       const task = t.task((n: number) => n);
@@ -118,7 +118,7 @@ export const workerRequirements: readonly Requirement[] = [
   {
     id: "worker.max-tasks",
     sentence: "With maxTasks a worker ends after that many attempts and leaves the rest READY.",
-    needs: ["worker", "list", "batch"],
+    needs: ["worker", "list"],
     upstream: ["218"],
     test: async (t) => {
       await t.task((n: number) => n).enqueueMany([[1], [2], [3], [4], [5]]);
@@ -130,7 +130,7 @@ export const workerRequirements: readonly Requirement[] = [
   {
     id: "worker.max-tasks-counts-failures",
     sentence: "Failed attempts count toward maxTasks.",
-    needs: ["worker", "list", "batch"],
+    needs: ["worker", "list"],
     upstream: ["218"],
     test: async (t) => {
       const task = t.task(() => {
@@ -145,7 +145,7 @@ export const workerRequirements: readonly Requirement[] = [
   {
     id: "worker.concurrency",
     sentence: "A worker runs `concurrency` tasks at once, and no more.",
-    needs: ["worker", "batch"],
+    needs: ["worker"],
     test: async (t) => {
       let running = 0;
       let most = 0;
@@ -166,7 +166,7 @@ export const workerRequirements: readonly Requirement[] = [
   {
     id: "worker.one-at-a-time",
     sentence: "With a concurrency of 1 tasks never overlap.",
-    needs: ["worker", "batch"],
+    needs: ["worker"],
     test: async (t) => {
       let running = 0;
       let most = 0;
@@ -183,7 +183,7 @@ export const workerRequirements: readonly Requirement[] = [
   {
     id: "worker.exactly-once",
     sentence: "Four workers drain two hundred tasks, each exactly once.",
-    needs: ["worker", "batch", "getResult"],
+    needs: ["worker", "getResult"],
     upstream: ["180", "185", "226", "C1"],
     test: async (t) => {
       const runs = new Map<number, number>();
@@ -199,7 +199,7 @@ export const workerRequirements: readonly Requirement[] = [
   {
     id: "worker.exactly-once-across-processes",
     sentence: "Workers of several processes drain two hundred tasks, each exactly once.",
-    needs: ["worker", "batch", "getResult", "secondHandle"],
+    needs: ["worker", "getResult", "secondHandle"],
     upstream: ["226", "C1"],
     test: async (t) => {
       const handles = [t.backend, await t.open(), await t.open()];
