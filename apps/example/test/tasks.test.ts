@@ -66,6 +66,19 @@ test("a document becomes findable, with its title, words and links", async () =>
   });
 });
 
+test("a search covers all folders, or one", async () => {
+  const [here, there] = [
+    await folderOf({ "a.md": "# Walrus" }),
+    await folderOf({ "b.md": "# Walrus" }),
+  ];
+  await runWorker();
+  for (const folder of [here, there]) await (await enqueueDocuments(folder)).statistics!.wait();
+
+  expect(openIndex().search("walrus", 5)).toHaveLength(2);
+  const hits = openIndex().search("walrus", 5, there);
+  expect(hits.map(({ path }) => path)).toEqual([join(there, "b.md")]);
+});
+
 test("a broken file fails at once, in words, and holds up nobody", async () => {
   const folder = await folderOf({ "broken.md": LATIN_1, "sound.md": "# Sound" });
   const { results, statistics } = await enqueueDocuments(folder);

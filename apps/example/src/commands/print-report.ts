@@ -41,7 +41,7 @@ export function printReport(
   printProblems(statistics);
   const [term] = topTerms;
   if (term !== undefined) {
-    printHits(term.name, index.search(term.name, 3));
+    printHits(term.name, index.search(term.name, 3, folder));
     console.log();
   }
   printNext(folder);

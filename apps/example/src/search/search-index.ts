@@ -117,20 +117,25 @@ export class SearchIndex implements Disposable {
     ).map((row) => row["task_id"] as string);
   }
 
-  /** The best matches for some words, all of which a document must hold. */
-  search(words: string, limit: number): readonly Hit[] {
+  /** The best matches for some words, all of which a document must hold; in a folder, or anywhere. */
+  search(words: string, limit: number, folder?: string): readonly Hit[] {
     // Quoted, because the words are a user's and not a query.
-    const query = words
+    const quoted = words
       .split(/\s+/)
       .filter(Boolean)
       .map((word) => `"${word.replaceAll('"', '""')}"`);
-    if (query.length === 0) return [];
+    if (quoted.length === 0) return [];
     return this.#rows(
       `select documents.path, documents.title, snippet(document_text, 1, '[', ']', ' … ', 12) as passage
        from document_text join documents on documents.id = document_text.rowid
-       where document_text match ? order by bm25(document_text, 10, 1), documents.path limit ?`,
-      query.join(" "),
-      limit,
+       where document_text match $query and ($folder is null or ${IN_FOLDER})
+       order by bm25(document_text, 10, 1), documents.path limit $limit`,
+      {
+        folder: null,
+        ...(folder === undefined ? {} : within(folder)),
+        query: quoted.join(" "),
+        limit,
+      },
     ) as unknown as readonly Hit[];
   }
 
@@ -164,11 +169,8 @@ export class SearchIndex implements Disposable {
 
   #rows(
     sql: string,
-    ...values: readonly SQLInputValue[] | [named: Record<string, SQLInputValue>]
+    named: Record<string, SQLInputValue>,
   ): readonly Record<string, SQLInputValue>[] {
-    return this.database.prepare(sql).all(...(values as SQLInputValue[])) as Record<
-      string,
-      SQLInputValue
-    >[];
+    return this.database.prepare(sql).all(named) as Record<string, SQLInputValue>[];
   }
 }
