@@ -151,6 +151,7 @@ export interface WorkerOptions {
 
 /** A loop that claims tasks and runs them. */
 export interface Worker extends AsyncDisposable {
+  /** The id it was given, or made for itself. */
   readonly workerId: string;
   /** Runs until `stop()`, or with `batch` or `maxTasks` until done. A worker runs once; a second call rejects. */
   run(): Promise<void>;
@@ -176,9 +177,13 @@ export interface CheckMessage {
 
 /** Filters and page of `list`. */
 export interface ListOptions {
+  /** Only results of this status. @default all */
   readonly status?: TaskStatus | undefined;
+  /** Only results of this state. @default all */
   readonly state?: TaskState | undefined;
+  /** Only results of this queue. @default all */
   readonly queueName?: string | undefined;
+  /** Only results of this task. @default all */
   readonly taskName?: string | undefined;
   /** Page size, 1…1000. @default 50 */
   readonly limit?: number | undefined;

@@ -110,6 +110,9 @@ class BackendMap implements TaskBackends {
   readonly #created = new Map<string, Backend>();
 
   constructor(sources: TasksOptions["backends"]) {
+    if (typeof sources !== "object" || sources === null) {
+      throw new InvalidTaskBackend("backends must be an object of backends by alias.");
+    }
     for (const [alias, source] of Object.entries(sources)) {
       if (typeof source === "function" || isBackend(source)) continue;
       throw new InvalidTaskBackend(

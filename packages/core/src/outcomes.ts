@@ -11,6 +11,7 @@ export interface DelayOptions {
 /** Throw it to fail this attempt and be tried again after `delayMs`, as long as `maxAttempts` allows. */
 export class RetryTask extends TasksError {
   override readonly name = "RetryTask";
+  /** How long to wait at least, in whole milliseconds. */
   readonly delayMs: number;
   constructor(options: DelayOptions & { readonly cause?: unknown }) {
     super(
@@ -25,6 +26,7 @@ export class RetryTask extends TasksError {
 /** Throw it to be run again after `delayMs` without using an attempt. */
 export class SnoozeTask extends TasksError {
   override readonly name = "SnoozeTask";
+  /** How long to wait at least, in whole milliseconds. */
   readonly delayMs: number;
   constructor(options: DelayOptions) {
     super("TASKS_SNOOZE", `Snooze for ${options.delayMs} ms.`);

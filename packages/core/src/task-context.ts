@@ -14,8 +14,11 @@ export const MAX_LOG_LENGTH = 2000;
 
 /** Writes lines that are kept with the result where the backend supports it, and go to the framework's log everywhere. */
 export interface TaskLog {
+  /** What happened. */
   info(...parts: readonly unknown[]): void;
+  /** What somebody should look at some time. */
   warn(...parts: readonly unknown[]): void;
+  /** What went wrong. */
   error(...parts: readonly unknown[]): void;
 }
 
@@ -39,6 +42,7 @@ export interface TaskContext {
    * @throws TypeError for what is not JSON; PayloadTooLarge; NotSupported.
    */
   setProgress(value: unknown): Promise<void>;
+  /** Writes lines that are kept with the result. */
   readonly log: TaskLog;
 }
 

@@ -69,6 +69,7 @@ export interface TaskOptions<Args extends readonly unknown[] = readonly unknown[
 export interface UsingOptions {
   /** Whole number −100…100, larger runs sooner. */
   readonly priority?: number | undefined;
+  /** One of the backend's queues. */
   readonly queueName?: string | undefined;
   /** A moment, a delay from the enqueue, or `null` to run as soon as possible. */
   readonly runAfter?: RunAfter | Moment | null | undefined;

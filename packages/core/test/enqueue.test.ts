@@ -174,7 +174,7 @@ describe("the request a backend gets", () => {
     await withBackends({ default: backend }, async () => {
       await subject.enqueue(list);
       list.push(2);
-      (backend.requests[0]?.metadata["deep"] as { a: number }).a = 9;
+      Object.assign(backend.requests[0]?.metadata["deep"] ?? {}, { a: 9 });
       await subject.enqueue(list);
     });
     expect(backend.requests.map(({ args }) => args)).toEqual([[[1]], [[1, 2]]]);

@@ -108,16 +108,20 @@ describe("defining", () => {
 });
 
 describe("a task that takes the context", () => {
+  const { none, asyncNone } = { none() {}, async asyncNone() {} };
   it.each<[string, () => unknown]>([
     ["an arrow function", () => {}],
     ["an async arrow function", async () => {}],
     ["a function", function none() {}],
     ["an async function", async function none() {}],
-    ["a method", { none() {} }.none],
-    ["an async method", { async none() {} }.none],
+    ["a method", none],
+    ["an async method", asyncNone],
   ])("needs a parameter for it: %s without one is refused", (_kind, fn) => {
     expect(() =>
-      task({ name: "task.no-context", takesContext: true }, fn as (context: unknown) => void),
+      task(
+        { name: "task.no-context", takesContext: true },
+        fn as unknown as (context: unknown) => void,
+      ),
     ).toThrow(
       new InvalidTask("Task takes context but does not have a first argument of 'context'."),
     );
