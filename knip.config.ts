@@ -20,6 +20,10 @@ const config: KnipConfig = {
     "packages/*": { entry: testEntries },
     // The thread is started by its address.
     "packages/core": { entry: [...testEntries, "src/worker/lease-thread.ts"] },
+    // A thread and a process, likewise.
+    "packages/db": {
+      entry: [...testEntries, "src/dialects/sqlite-lease.ts", "test/support/child.ts"],
+    },
     // Run by node:test in a process of its own.
     "packages/conformance": { entry: [...testEntries, "test/fixtures/*.ts"] },
     // A thread and a process, likewise.

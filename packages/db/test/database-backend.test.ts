@@ -223,14 +223,15 @@ describe("damaged rows", () => {
     await withBackends({ default: backend }, async () => {
       await echo.enqueue("x");
       const raw = new DatabaseSync(path);
-      for (const change of [
-        "priority = 101",
-        "due = 'soon'",
-        "status = 'READY'",
-        "args = x'00'",
-        "id = null",
-      ]) {
-        expect(() => raw.exec(`update tasks_results set ${change}`)).toThrow();
+      const refused = {
+        "priority = 101": "CHECK constraint failed",
+        "due = 'soon'": "cannot store TEXT value in INTEGER column",
+        "status = 'READY'": "generated column",
+        "args = x'00'": "cannot store BLOB value in TEXT column",
+        "id = null": "NOT NULL constraint failed",
+      };
+      for (const [change, reason] of Object.entries(refused)) {
+        expect(() => raw.exec(`update tasks_results set ${change}`)).toThrow(reason);
       }
       raw.close();
     });

@@ -54,7 +54,7 @@ describe("plans", () => {
   ])("use an index for the %s", (_what, sql, index) => {
     const plan = planOf(sql);
     expect(plan.join("\n")).toContain(index);
-    expect(plan.filter((step) => /^SCAN tasks_/.test(step))).toEqual([]);
+    expect(plan.filter((step) => step.startsWith("SCAN tasks_"))).toEqual([]);
   });
 
   it.each([

@@ -49,7 +49,7 @@ export async function openNodeSqlite(path: string, options: OpenOptions): Promis
  *
  * @throws NotSupported on Node before 22.13.
  */
-export function loadNodeSqlite(): typeof NodeSqlite {
+function loadNodeSqlite(): typeof NodeSqlite {
   const loaded = process.getBuiltinModule?.("node:sqlite");
   if (loaded !== undefined) return loaded;
   throw new NotSupported(
