@@ -8,22 +8,16 @@ import {
   type RecordPage,
   type StatusCounts,
   type TaskRecord,
-  type TaskState,
   type WorkerInfo,
 } from "@tasks/core";
 import { transitions } from "@tasks/core/worker";
-import {
-  sql,
-  type Compilable,
-  type ExpressionBuilder,
-  type ExpressionWrapper,
-  type SqlBool,
-} from "kysely";
+import { sql, type Compilable } from "kysely";
 
 import type { Row, SqlValue } from "./connection.ts";
+import { ofState, phasesOf } from "./list-filters.ts";
 import { readTexts, RECORD_COLUMNS, toDate, toNumber, toRecord, toText } from "./rows.ts";
 import type { Store } from "./store.ts";
-import { PHASE, type TasksDatabase } from "./tables.ts";
+import { PHASE } from "./tables.ts";
 
 /** Reads and changes results for people: lists, counts, cancel, retry, delete. */
 export class Monitor {
@@ -46,18 +40,22 @@ export class Monitor {
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
       throw new InvalidTask(`limit must be a whole number from 1 to 1000, not ${String(limit)}.`);
     }
-    let query = this.#rows()
-      .orderBy("seq", "desc")
-      .limit(limit + 1);
-    if (cursor !== undefined) query = query.where("seq", "<", readCursor(cursor));
-    if (status !== undefined) query = query.where("status", "=", status);
-    if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
-    if (taskName !== undefined) query = query.where("task_name", "=", taskName);
-    if (state !== undefined) {
-      const now = await this.#now();
-      query = query.where((where) => ofState(where, state, now));
+    const phases = phasesOf(status, state);
+    const now = state === undefined ? 0 : await this.#now();
+    const found: Row[] = [];
+    // One query per phase, so that a few failures among a million successes are found in an index of their own.
+    for (const phase of phases) {
+      let query = this.#rows()
+        .orderBy("seq", "desc")
+        .limit(limit + 1);
+      if (phase !== null) query = query.where("phase", "=", sql.lit(phase));
+      if (cursor !== undefined) query = query.where("seq", "<", readCursor(cursor));
+      if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
+      if (taskName !== undefined) query = query.where("task_name", "=", taskName);
+      if (state !== undefined) query = query.where((where) => ofState(where, state, now));
+      found.push(...(await this.#query(query)));
     }
-    const rows = await this.#query(query);
+    const rows = phases.length > 1 ? found.toSorted(newestFirst) : found;
     const shown = rows.slice(0, limit);
     const nextCursor = rows.length > limit ? String(toNumber(shown.at(-1)?.["seq"])) : null;
     return { records: shown.map(toRecord), nextCursor };
@@ -235,46 +233,8 @@ export class Monitor {
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type Results = ExpressionBuilder<TasksDatabase, "tasks_results">;
-
-/** The same distinctions as core's `taskState`, in SQL. */
-function ofState(
-  where: Results,
-  state: TaskState,
-  now: number,
-): ExpressionWrapper<TasksDatabase, "tasks_results", SqlBool> {
-  const isReady = where("status", "=", "READY");
-  const isFailed = where("status", "=", "FAILED");
-  switch (state) {
-    case "retrying":
-      return where.and([isReady, where("worker_ids", "<>", "[]")]);
-    case "scheduled":
-      return where.and([isReady, where("worker_ids", "=", "[]"), where("run_after", ">", now)]);
-    case "ready":
-      return where.and([
-        isReady,
-        where("worker_ids", "=", "[]"),
-        where.or([where("run_after", "is", null), where("run_after", "<=", now)]),
-      ]);
-    case "blocked":
-      return where.and([where.lit(false)]);
-    case "running":
-      return where.and([where("status", "=", "RUNNING")]);
-    case "successful":
-      return where.and([where("status", "=", "SUCCESSFUL")]);
-    case "cancelled":
-      return where.and([isFailed, where("exception_class", "=", "TaskCancelled")]);
-    case "lost":
-      return where.and([isFailed, where("exception_class", "=", "TaskLost")]);
-    case "failed":
-      return where.and([
-        isFailed,
-        where.or([
-          where("exception_class", "is", null),
-          where("exception_class", "not in", ["TaskCancelled", "TaskLost"]),
-        ]),
-      ]);
-  }
+function newestFirst(a: Row, b: Row): number {
+  return toNumber(b["seq"]) - toNumber(a["seq"]);
 }
 
 function readCursor(cursor: string): number {

@@ -32,6 +32,18 @@ function planOf(sql: string): string[] {
 
 describe("plans", () => {
   it.each([
+    [1, "tasks_results_ready"],
+    [2, "tasks_results_scheduled"],
+    [3, "tasks_results_running"],
+    [5, "tasks_results_failed"],
+  ])("use an index to list the newest rows of phase %i", (phase, index) => {
+    const plan = planOf(
+      `select id from tasks_results where backend = ? and phase = ${phase} order by seq desc limit 51`,
+    );
+    expect(plan.join("\n")).toContain(index);
+  });
+
+  it.each([
     ["claim of one queue", claimStatement(tables, 1), "tasks_results_ready"],
     ["claim of three queues", claimStatement(tables, 3), "tasks_results_ready"],
     ["claim by id", statements.claimOne, "tasks_results_id"],

@@ -56,6 +56,8 @@ function initial({ results, workers, migrations }: TableNames): Pick<Migration, 
       `create index ${results}_scheduled on ${results} (backend, due, queue_name) where phase = 2`,
       `create index ${results}_running on ${results} (backend, session_id) where phase = 3`,
       `create index ${results}_finished on ${results} (backend, phase, finished_at) where finished_at is not null`,
+      // For lists: failures are few, and wanted newest first.
+      `create index ${results}_failed on ${results} (backend, seq) where phase = 5`,
       `create unique index ${results}_unique on ${results} (backend, unique_key) where unique_key is not null`,
       `create table ${workers} (
   session_id text primary key,

@@ -465,8 +465,20 @@ function phaseOf({ status }: TaskRecord, due: number, now: number): number {
 
 /** A row as a claim left it. Most have no history, and read as their first attempt. */
 function claimedRow(row: Row, now: number, sessionId: string, firstWorkers: string): Row {
+  // Named one by one: a spread of a driver's row takes several times as long.
   const claimed = {
-    ...row,
+    seq: row["seq"],
+    id: row["id"],
+    fence: row["fence"],
+    queue_name: row["queue_name"],
+    task_name: row["task_name"],
+    priority: row["priority"],
+    due: row["due"],
+    run_after: row["run_after"],
+    enqueued_at: row["enqueued_at"],
+    max_lost: row["max_lost"],
+    metadata: row["metadata"],
+    args: row["args"],
     status: "RUNNING",
     started_at: now,
     last_attempted_at: now,

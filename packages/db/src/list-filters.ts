@@ -1,0 +1,76 @@
+import type { TaskState, TaskStatus } from "@tasks/core";
+import type { ExpressionBuilder, ExpressionWrapper, SqlBool } from "kysely";
+
+import { PHASE, type TasksDatabase } from "./tables.ts";
+
+/** Phases to look through for a status and a state; `null` stands for all at once. */
+export function phasesOf(
+  status: TaskStatus | undefined,
+  state: TaskState | undefined,
+): readonly (number | null)[] {
+  const wanted = state === undefined ? status : STATUS_OF_STATE[state];
+  if (wanted === undefined) return [null];
+  // A status and a state that exclude each other have no rows in common.
+  return status === undefined || status === wanted ? PHASES_OF_STATUS[wanted] : [];
+}
+
+type Results = ExpressionBuilder<TasksDatabase, "tasks_results">;
+
+/** The same distinctions as core's `taskState`, in SQL. */
+export function ofState(
+  where: Results,
+  state: TaskState,
+  now: number,
+): ExpressionWrapper<TasksDatabase, "tasks_results", SqlBool> {
+  const isReady = where("status", "=", "READY");
+  const isFailed = where("status", "=", "FAILED");
+  switch (state) {
+    case "retrying":
+      return where.and([isReady, where("worker_ids", "<>", "[]")]);
+    case "scheduled":
+      return where.and([isReady, where("worker_ids", "=", "[]"), where("run_after", ">", now)]);
+    case "ready":
+      return where.and([
+        isReady,
+        where("worker_ids", "=", "[]"),
+        where.or([where("run_after", "is", null), where("run_after", "<=", now)]),
+      ]);
+    case "blocked":
+      return where.and([where.lit(false)]);
+    case "running":
+      return where.and([where("status", "=", "RUNNING")]);
+    case "successful":
+      return where.and([where("status", "=", "SUCCESSFUL")]);
+    case "cancelled":
+      return where.and([isFailed, where("exception_class", "=", "TaskCancelled")]);
+    case "lost":
+      return where.and([isFailed, where("exception_class", "=", "TaskLost")]);
+    case "failed":
+      return where.and([
+        isFailed,
+        where.or([
+          where("exception_class", "is", null),
+          where("exception_class", "not in", ["TaskCancelled", "TaskLost"]),
+        ]),
+      ]);
+  }
+}
+
+const PHASES_OF_STATUS: Readonly<Record<TaskStatus, readonly number[]>> = {
+  READY: [PHASE.ready, PHASE.scheduled],
+  RUNNING: [PHASE.running],
+  SUCCESSFUL: [PHASE.successful],
+  FAILED: [PHASE.failed],
+};
+
+const STATUS_OF_STATE: Readonly<Record<TaskState, TaskStatus>> = {
+  scheduled: "READY",
+  ready: "READY",
+  blocked: "READY",
+  retrying: "READY",
+  running: "RUNNING",
+  successful: "SUCCESSFUL",
+  failed: "FAILED",
+  cancelled: "FAILED",
+  lost: "FAILED",
+};
