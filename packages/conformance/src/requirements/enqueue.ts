@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { InvalidTask, type JsonValue } from "@tasks/core";
+import { InvalidTask } from "@tasks/core";
 
 import type { Requirement } from "../requirement.ts";
 
@@ -125,76 +125,6 @@ export const enqueueRequirements: readonly Requirement[] = [
       const after = t.backend.now().getTime();
       assert.ok(enqueuedAt.getTime() >= before - slackMs, "not before the enqueue");
       assert.ok(enqueuedAt.getTime() <= after + slackMs, "not after the enqueue");
-    },
-  },
-  {
-    id: "enqueue.no-arguments",
-    sentence: "A call without arguments has the arguments [].",
-    needs: [],
-    upstream: ["33"],
-    test: async (t) => assert.deepEqual((await t.task(() => null).enqueue()).args, []),
-  },
-  {
-    id: "enqueue.arguments-are-normalised",
-    sentence:
-      "Arguments are shown as JSON brings them back: bytes as text, −0 as 0, undefined properties left out.",
-    needs: [],
-    upstream: ["107", "131", "R4"],
-    test: async (t) => {
-      const bytes = new TextEncoder().encode("é");
-      const task = t.task((..._args: unknown[]) => null);
-      const { args } = await task.enqueue(-0, bytes, { a: undefined, b: [null, true, 1.5, "x"] });
-      assert.deepEqual(args, [0, "é", { b: [null, true, 1.5, "x"] }]);
-    },
-  },
-  {
-    id: "enqueue.arguments-are-a-copy",
-    sentence: "What the caller does to its objects after the enqueue changes no result.",
-    needs: [],
-    upstream: ["R5"],
-    test: async (t) => {
-      const given = { list: [1] };
-      const task = t.task((_value: JsonValue) => null);
-      const result = await task.enqueue(given);
-      given.list.push(2);
-      assert.deepEqual(result.args, [{ list: [1] }]);
-      if (t.supports.getResult) {
-        assert.deepEqual((await task.getResult(result.id)).args, [{ list: [1] }]);
-      }
-    },
-  },
-  {
-    id: "enqueue.refuses-what-is-not-json",
-    sentence:
-      "An argument that JSON cannot bring back is a TypeError that names its path, and stores nothing.",
-    needs: [],
-    upstream: ["35", "132", "133"],
-    test: async (t) => {
-      const task = t.task((..._args: unknown[]) => null);
-      const cyclic: unknown[] = [];
-      cyclic.push(cyclic);
-      const hostile = [
-        new Date(0),
-        new Map(),
-        new Set(),
-        1n,
-        () => 1,
-        Symbol("s"),
-        Number.NaN,
-        Infinity,
-        [undefined],
-        cyclic,
-        "a\u0000b",
-        "\uD800",
-        new (class Custom {})(),
-        new Uint8Array([0xff]),
-      ];
-      for (const value of hostile) {
-        await t.assertRefused(task, () => task.enqueue("first", { user: [value] }), {
-          name: "TypeError",
-          message: /args\[1\]\.user\[0\]/,
-        });
-      }
     },
   },
   {

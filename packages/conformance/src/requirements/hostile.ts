@@ -20,7 +20,7 @@ const TEXTS: Readonly<Record<string, string>> = {
 /** Data meant to break things. */
 export const hostileRequirements: readonly Requirement[] = [
   ...Object.entries(TEXTS).map(([name, text]) =>
-    roundTrip(`text.${name.replaceAll(" ", "-")}`, `Text of the kind “${name}”`, [
+    roundTrip(`text.${name.replaceAll(" ", "-")}`, `Texts of the kind “${name}”`, [
       text,
       { [text]: text },
     ]),
@@ -40,7 +40,7 @@ export const hostileRequirements: readonly Requirement[] = [
     2 ** 53 + 4,
     1.2345678901234567e19,
   ]),
-  roundTrip("types", "Every kind of JSON value", [
+  roundTrip("types", "All kinds of JSON values", [
     [null, true, false, 0, "", [], {}, [[]], [{}], { a: null }, [null]],
     { "": "", " ": 0, "a.b": 1, "a[0]": 2, "0": 3, length: 4 },
   ]),
@@ -51,11 +51,11 @@ export const hostileRequirements: readonly Requirement[] = [
     JSON.parse('[{"__proto__":[{"__proto__":null}]}]') as JsonValue,
     JSON.parse('{"hasOwnProperty":1,"toString":2,"valueOf":3,"toJSON":4,"then":5}') as JsonValue,
   ]),
-  roundTrip("deep", "Nesting 400 deep", [nested(400)]),
-  roundTrip("many-keys", "An object of ten thousand keys", [
+  roundTrip("deep", "Values nested 400 deep", [nested(400)]),
+  roundTrip("many-keys", "Objects of ten thousand keys", [
     Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`key${n}`, n])),
   ]),
-  roundTrip("key-order", "The order of keys", [{ b: 1, a: 2, c: { z: 1, y: 2 } }]),
+  roundTrip("key-order", "Keys in their order", [{ b: 1, a: 2, c: { z: 1, y: 2 } }]),
   {
     id: "hostile.prototype-unharmed",
     sentence: "Hostile keys in arguments, metadata and return values reach no prototype.",

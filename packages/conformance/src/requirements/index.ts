@@ -1,14 +1,18 @@
 import type { Requirement } from "../requirement.ts";
+import { argumentsRequirements } from "./arguments.ts";
 import { batchRequirements } from "./batch.ts";
 import { cancelRequirements } from "./cancel.ts";
 import { claimRequirements } from "./claim.ts";
 import { concurrencyRequirements } from "./concurrency.ts";
 import { contextRequirements } from "./context.ts";
 import { deferRequirements } from "./defer.ts";
+import { deleteRequirements } from "./delete.ts";
 import { enqueueRequirements } from "./enqueue.ts";
+import { failureRequirements } from "./failure.ts";
 import { hostileRequirements } from "./hostile.ts";
 import { isolationRequirements } from "./isolation.ts";
 import { lifeRequirements } from "./life.ts";
+import { listRequirements } from "./list.ts";
 import { logsRequirements } from "./logs.ts";
 import { metadataRequirements } from "./metadata.ts";
 import { monitorRequirements } from "./monitor.ts";
@@ -21,6 +25,7 @@ import { recoveryRequirements } from "./recovery.ts";
 import { resultRequirements } from "./result.ts";
 import { retryRequirements } from "./retry.ts";
 import { runTaskRequirements } from "./run-task.ts";
+import { shutdownRequirements } from "./shutdown.ts";
 import { signalsRequirements } from "./signals.ts";
 import { supportsRequirements } from "./supports.ts";
 import { taskRequirements } from "./task.ts";
@@ -30,6 +35,8 @@ import { undeclaredRequirements } from "./undeclared.ts";
 import { uniqueRequirements } from "./unique.ts";
 import { unknownTaskRequirements } from "./unknown-task.ts";
 import { waitRequirements } from "./wait.ts";
+import { workerOptionsRequirements } from "./worker-options.ts";
+import { workerQueuesRequirements } from "./worker-queues.ts";
 import { workerRequirements } from "./worker.ts";
 
 /** Every requirement of the contract, in the order in which they are best read. The file of its topic owns it. */
@@ -38,9 +45,11 @@ export const requirements: readonly Requirement[] = Object.freeze([
   ...undeclaredRequirements,
   ...taskRequirements,
   ...enqueueRequirements,
+  ...argumentsRequirements,
   ...batchRequirements,
   ...resultRequirements,
   ...outcomeRequirements,
+  ...failureRequirements,
   ...contextRequirements,
   ...metadataRequirements,
   ...progressRequirements,
@@ -54,12 +63,17 @@ export const requirements: readonly Requirement[] = Object.freeze([
   ...uniqueRequirements,
   ...concurrencyRequirements,
   ...waitRequirements,
+  ...workerOptionsRequirements,
   ...workerRequirements,
+  ...workerQueuesRequirements,
+  ...shutdownRequirements,
   ...runTaskRequirements,
   ...unknownTaskRequirements,
   ...claimRequirements,
   ...recoveryRequirements,
+  ...listRequirements,
   ...monitorRequirements,
+  ...deleteRequirements,
   ...pauseRequirements,
   ...pruneRequirements,
   ...transactionRequirements,

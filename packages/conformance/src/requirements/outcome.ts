@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
 
-import { DiscardTask, PayloadTooLarge, RetryTask, SnoozeTask } from "@tasks/core";
+import { PayloadTooLarge, RetryTask, SnoozeTask } from "@tasks/core";
 
 import { createDeferred } from "../internal/deferred.ts";
 import type { Requirement } from "../requirement.ts";
-
-class CustomError extends Error {
-  override readonly name = "CustomError";
-}
 
 /** What an attempt leaves behind. */
 export const outcomeRequirements: readonly Requirement[] = [
@@ -109,151 +105,6 @@ export const outcomeRequirements: readonly Requirement[] = [
     },
   },
   {
-    id: "outcome.failure",
-    sentence: "A task that throws is FAILED, and reading its return value throws “Task failed”.",
-    needs: ["execution"],
-    upstream: ["88", "198", "255"],
-    test: async (t) => {
-      const result = await t.run(
-        t.task(() => {
-          throw new TypeError("wrong type");
-        }),
-      );
-      assert.deepEqual([result.status, result.state, result.attempts], ["FAILED", "failed", 1]);
-      assert.throws(() => result.returnValue as unknown, { message: "Task failed" });
-    },
-  },
-  {
-    id: "outcome.async-failure",
-    sentence: "A rejected promise fails the task as a throw does.",
-    needs: ["execution"],
-    test: async (t) => {
-      const result = await t.run(t.task(async () => Promise.reject(new RangeError("later"))));
-      assert.deepEqual([result.status, result.errors[0]!.exceptionClass], ["FAILED", "RangeError"]);
-    },
-  },
-  {
-    id: "outcome.error-record",
-    sentence:
-      "A stored error has class, message, a traceback that ends with both, attempt, worker and time.",
-    needs: ["execution"],
-    upstream: ["88", "145", "198", "255"],
-    test: async (t) => {
-      const result = await t.run(
-        t.task(() => {
-          throw new CustomError("on purpose");
-        }),
-      );
-      assert.equal(result.errors.length, 1);
-      const { exceptionClass, message, traceback, attempt, workerId, occurredAt } =
-        result.errors[0]!;
-      assert.deepEqual(
-        { exceptionClass, message, attempt, workerId },
-        {
-          exceptionClass: "CustomError",
-          message: "on purpose",
-          attempt: 1,
-          workerId: result.workerIds[0],
-        },
-      );
-      assert.match(traceback, /CustomError: on purpose$/);
-      assert.ok(occurredAt instanceof Date && occurredAt >= result.enqueuedAt);
-    },
-  },
-  {
-    id: "outcome.nested-error",
-    sentence:
-      "Of an error with causes the outermost class is recorded, and the traceback holds them all.",
-    needs: ["execution"],
-    upstream: ["199", "256"],
-    test: async (t) => {
-      const result = await t.run(
-        t.task(() => {
-          throw new CustomError("outer", { cause: new TypeError("inner") });
-        }),
-      );
-      const [error] = result.errors;
-      assert.equal(error!.exceptionClass, "CustomError");
-      assert.match(error!.traceback, /TypeError: inner/);
-      assert.match(error!.traceback, /CustomError: outer$/);
-    },
-  },
-  {
-    id: "outcome.arguments-as-shown",
-    sentence: "The task receives exactly the arguments that its result shows.",
-    needs: ["execution"],
-    upstream: ["R4"],
-    test: async (t) => {
-      let received: unknown;
-      const task = t.task((...args: unknown[]) => void (received = args));
-      const result = await t.run(task, { a: undefined, b: -0 }, new TextEncoder().encode("x"));
-      assert.deepEqual(received, result.args);
-      assert.deepEqual(received, [{ b: 0 }, "x"]);
-    },
-  },
-  {
-    id: "outcome.arguments-are-fresh",
-    sentence:
-      "A task that changes its argument changes neither the caller's object nor the result's.",
-    needs: ["execution"],
-    upstream: ["R5"],
-    test: async (t) => {
-      const given = { list: [1] };
-      const result = await t.run(
-        t.task((value: { list: number[] }) => void value.list.push(2)),
-        given,
-      );
-      assert.deepEqual(given, { list: [1] });
-      assert.deepEqual(result.args, [{ list: [1] }]);
-    },
-  },
-  {
-    id: "outcome.arguments-are-fresh-on-retry",
-    sentence: "The next attempt receives the arguments as they were enqueued.",
-    needs: ["execution", "retry"],
-    upstream: ["R5"],
-    test: async (t) => {
-      const seen: number[] = [];
-      const task = t.task(
-        { maxAttempts: 2, backoff: { type: "fixed", delayMs: 0, jitter: 0 } },
-        (list: number[]) => {
-          seen.push(list.length);
-          list.push(0);
-          if (seen.length === 1) throw new Error("again");
-        },
-      );
-      await t.run(task, [1]);
-      assert.deepEqual(seen, [1, 1]);
-    },
-  },
-  {
-    id: "outcome.wrong-arguments",
-    sentence: "A call the function cannot work with fails that task only.",
-    needs: ["execution"],
-    test: async (t) => {
-      const task = t.task((text: string) => text.toUpperCase());
-      const bad = await task.enqueue();
-      const good = await task.enqueue("a");
-      await t.finish(bad, good);
-      assert.deepEqual([bad.status, good.status], ["FAILED", "SUCCESSFUL"]);
-      assert.equal(bad.errors[0]!.exceptionClass, "TypeError");
-    },
-  },
-  {
-    id: "outcome.discard",
-    sentence: "DiscardTask ends a task as FAILED, whatever attempts are left.",
-    needs: ["execution", "retry"],
-    test: async (t) => {
-      const result = await t.run(
-        t.task({ maxAttempts: 5 }, () => {
-          throw new DiscardTask("no use");
-        }),
-      );
-      assert.deepEqual([result.status, result.attempts], ["FAILED", 1]);
-      assert.equal(result.errors[0]!.message, "no use");
-    },
-  },
-  {
     id: "outcome.snooze",
     sentence: "SnoozeTask runs the task again later and leaves no attempt and no error behind.",
     needs: ["worker", "getResult"],
@@ -301,19 +152,6 @@ export const outcomeRequirements: readonly Requirement[] = [
       assert.deepEqual([result.status, result.state, result.attempts], ["READY", "retrying", 1]);
       assert.equal(result.errors[0]!.exceptionClass, "RetryTask");
       assert.ok(result.runAfter!.getTime() - t.backend.now().getTime() > 3_500_000);
-    },
-  },
-  {
-    id: "outcome.retry-task-exhausted",
-    sentence: "RetryTask on the last attempt is a failure.",
-    needs: ["execution"],
-    test: async (t) => {
-      const result = await t.run(
-        t.task(() => {
-          throw new RetryTask({ delayMs: 0 });
-        }),
-      );
-      assert.deepEqual([result.status, result.attempts], ["FAILED", 1]);
     },
   },
   {

@@ -5,9 +5,9 @@ import { BrokenBackend, StoreWrapper } from "./broken-backend.ts";
 /** Counts an attempt that was released at shutdown. */
 export class BurnsAttempts extends BrokenBackend {
   static readonly fails: readonly string[] = [
-    "worker.deadline-releases",
-    "worker.deadline-releases-deaf-tasks",
-    "worker.deadline-runs-elsewhere",
+    "shutdown.deadline-releases",
+    "shutdown.deadline-releases-deaf-tasks",
+    "shutdown.deadline-runs-elsewhere",
   ];
 
   protected override get workerStore(): WorkerStore {

@@ -8,7 +8,7 @@ export class LastInFirstOut extends DisguisedBackend {
     "order.fifo",
     "order.fifo-of-a-batch",
     "recovery.keeps-place",
-    "worker.deadline-keeps-place",
+    "shutdown.deadline-keeps-place",
   ];
   readonly #startedMs = Date.now();
   #sequence = 0;
