@@ -40,7 +40,7 @@ const FULL: Sizes = {
 };
 
 const QUICK: Sizes = {
-  rounds: 3,
+  rounds: 1,
   enqueue: 5000,
   bulk: 30_000,
   drain: 30_000,
@@ -53,7 +53,7 @@ const QUICK: Sizes = {
 
 export const USAGE = `Usage: pnpm --dir benchmarks bench [sqlite] [options]
 
-  --quick              small sizes and three rounds: about a minute
+  --quick              small sizes and one round: about a minute
   --only a,b           scenarios whose names contain one of these
   --contenders a,b     contenders whose names contain one of these
   --dir path           where database files go (default: the system's folder for temporary files)
