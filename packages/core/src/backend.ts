@@ -82,7 +82,7 @@ export type Ability = {
   [K in keyof BackendSupports]: BackendSupports[K] extends boolean ? K : never;
 }[keyof BackendSupports];
 
-/** How a unique task holds its key. */
+/** How a unique task holds its key. Once free it stays free: `retry()` of a finished result does not take it back. */
 export interface UniqueClaim {
   /** At most 255 characters; already holds the task's name. */
   readonly key: string;

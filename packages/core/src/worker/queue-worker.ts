@@ -28,8 +28,10 @@ const HAND_BACK_MS = 200;
 const SHORTEST_LOOK_MS = 5;
 /** How long attempts may take to end after the shutdown deadline fired their signals, in milliseconds. */
 const ABORT_GRACE_MS = 150;
-/** How long after the shutdown deadline a stopping worker still tries to reach its store, in milliseconds. */
-const FAREWELL_MS = 200;
+/** How long after the shutdown deadline a stopping worker still tries to store outcomes, in milliseconds. */
+const LAST_FLUSH_MS = 150;
+/** How long a stopping worker tries to end its session, in milliseconds. */
+const SIGN_OFF_MS = 100;
 
 /**
  * The worker loop over any `WorkerStore`: claims, runs, completes, keeps the lease, recovers lost attempts, survives outages and stops gracefully.
@@ -148,6 +150,9 @@ export class QueueWorker implements Worker {
       if (this.#mayHaveWork && this.#limit() > 0) {
         await this.#claim();
       } else if (this.#attempts.isIdle) {
+        // An attempt ended since the last look, and may have brought work.
+        if (this.#wasWoken) this.#mayHaveWork = true;
+        this.#wasWoken = false;
         if (await this.#isDone()) return;
         if (!this.#mayHaveWork || this.#limit() <= 0) await this.#waitForEvent();
       } else {
@@ -287,14 +292,15 @@ export class QueueWorker implements Worker {
 
   /** Stores the last outcomes and signs off; a store that is out of reach holds the worker up until the deadline at most. */
   async #farewell(): Promise<void> {
-    const leftMs = Math.max(0, this.#startDeadline() - performance.now()) + FAREWELL_MS;
-    await within(leftMs, this.#signOff());
+    const leftMs = Math.max(0, this.#startDeadline() - performance.now());
+    await within(leftMs + LAST_FLUSH_MS, this.#attempts.flushed());
     this.#attempts.giveUp();
+    // Before signing off: a renewal after it would bring the session back.
     await this.#lease.stop();
+    await within(SIGN_OFF_MS, this.#signOff());
   }
 
   async #signOff(): Promise<void> {
-    await this.#attempts.flushed();
     try {
       await this.#store.unregister(this.#session);
     } catch (error) {

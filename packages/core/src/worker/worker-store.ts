@@ -103,7 +103,10 @@ export interface AttemptChecks {
 
 /** Renews a lease from a thread of its own, so that a task that computes for a minute does not lose it. */
 export interface LeaseThread {
-  /** A module that exports `openLease(data): Promise<Lease>` or `openLease(data): Lease`; see `Lease`. Runs in a worker thread. */
+  /**
+   * A module that exports `openLease(data): Promise<Lease>` or `openLease(data): Lease`; see `Lease`. Runs in a worker thread, which starts the faster
+   * the less the module imports: a connection and one statement are enough.
+   */
   readonly module: URL;
   /** Structured-cloneable. Handed to `openLease`. */
   readonly data: unknown;
@@ -140,7 +143,10 @@ export interface WorkerStore {
   /** Stores progress, metadata and logs of running attempts; conditional on each fence. */
   update(updates: readonly AttemptUpdate[]): Promise<void>;
 
-  /** Extends the session's lease. Not called when `leaseThread` is given. */
+  /**
+   * Extends the session's lease, and brings it back when it had run out: what others recovered meanwhile is safe behind its fence. Never called after
+   * `unregister`. Not called at all when `leaseThread` is given.
+   */
   renewLease(session: WorkerSession): Promise<void>;
 
   /** How to renew the lease from a thread; without it a timer in the main thread does, which a busy event loop delays. */
@@ -154,7 +160,8 @@ export interface WorkerStore {
 
   /**
    * Finds RUNNING results whose session's lease has run out and applies `transitions.lose` to each. Resolves with those that ended FAILED.
-   * Called about once a second by every worker; most calls find nothing and must be cheap.
+   * Called about once a second by every worker; most calls find nothing and must be cheap. A task that is claimed during the call must not look lost:
+   * a store that cannot read both at one moment reads the tasks first, then the sessions.
    */
   recoverLost(session: WorkerSession): Promise<readonly TaskRecord[]>;
 
