@@ -57,8 +57,15 @@ const BEST_FIRST = "order by priority desc, due, seq";
 
 /** Builds the statements. Parameters are positional; a value needed twice is given twice. */
 export function sqliteStatements(tables: TableNames): SqliteStatements {
-  return Object.freeze(buildStatements(tables));
+  let statements = built.get(tables.prefix);
+  if (statements === undefined) {
+    statements = Object.freeze(buildStatements(tables));
+    built.set(tables.prefix, statements);
+  }
+  return statements;
 }
+
+const built = new Map<string, SqliteStatements>();
 
 const claims = new Map<string, string>();
 
