@@ -6,6 +6,8 @@ import { BurnsAttempts } from "./broken/burns-attempts.ts";
 import { ClaimsTwice } from "./broken/claims-twice.ts";
 import { DeclaresTooMuch } from "./broken/declares-too-much.ts";
 import { DiscardsUnknownTasks } from "./broken/discards-unknown-tasks.ts";
+import { ForgetsLimits } from "./broken/forgets-limits.ts";
+import { ForgetsPauses } from "./broken/forgets-pauses.ts";
 import { ForgetsPriority } from "./broken/forgets-priority.ts";
 import { HasNoFence } from "./broken/has-no-fence.ts";
 import { IgnoresCancel } from "./broken/ignores-cancel.ts";
@@ -32,6 +34,8 @@ const brokenBackends: readonly BrokenBackendClass[] = [
   ClaimsTwice,
   DeclaresTooMuch,
   DiscardsUnknownTasks,
+  ForgetsLimits,
+  ForgetsPauses,
   ForgetsPriority,
   HasNoFence,
   IgnoresCancel,

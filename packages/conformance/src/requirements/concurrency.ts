@@ -45,19 +45,23 @@ export const concurrencyRequirements: readonly Requirement[] = [
   {
     id: "concurrency.one-keeps-order",
     sentence:
-      "With a limit of 1 the tasks of a key run in enqueue order, whatever workers there are.",
+      "With a limit of 1 the tasks of a key run one after the other in enqueue order, whatever workers there are.",
     needs: ["concurrency", "worker", "wait"],
     test: async (t) => {
-      const seen: number[] = [];
+      const seen: string[] = [];
       const task = t.task({ concurrency: { limit: 1 } }, async (n: number) => {
-        seen.push(n);
+        seen.push(`${n} begins`);
         await new Promise(setImmediate);
+        seen.push(`${n} ends`);
       });
       const calls = Array.from({ length: 15 }, (_, n) => [n]);
       const results = await task.enqueueMany(calls);
       await Promise.all([1, 2].map(() => t.startWorker({ concurrency: 4 })));
       await Promise.all(results.map((result) => result.wait({ timeoutMs: 10_000 })));
-      assert.deepEqual(seen, [...calls.keys()]);
+      assert.deepEqual(
+        seen,
+        calls.flatMap(([n]) => [`${n} begins`, `${n} ends`]),
+      );
     },
   },
   {

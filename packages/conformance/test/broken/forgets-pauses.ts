@@ -1,0 +1,16 @@
+import type { TaskRecord } from "@tasks/core";
+
+import { CompleteBackend } from "../support/complete-backend.ts";
+
+/** Shows a queue as paused, and serves it. */
+export class ForgetsPauses extends CompleteBackend {
+  static readonly fails: readonly string[] = [
+    "pause.blocked",
+    "pause.holds",
+    "pause.of-an-empty-queue",
+  ];
+
+  override isHeldBack(record: TaskRecord): boolean {
+    return this.isAtLimit(record);
+  }
+}
