@@ -137,11 +137,8 @@ describe("factories", () => {
       expect(use).toThrow(
         "Could not find backend 'missing': Cannot find package 'does.not.exist' at postgres://***@db",
       );
-      try {
-        use();
-      } catch (error) {
-        expect((error as Error).cause).toBe(cause);
-      }
+      const error: unknown = expect.objectContaining({ cause });
+      expect(use).toThrow(error as Error);
     });
   });
 

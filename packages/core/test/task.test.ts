@@ -108,14 +108,14 @@ describe("defining", () => {
 });
 
 describe("a task that takes the context", () => {
-  const { none, asyncNone } = { none() {}, async asyncNone() {} };
+  const methods = { none() {}, async asyncNone() {} };
   it.each<[string, () => unknown]>([
     ["an arrow function", () => {}],
     ["an async arrow function", async () => {}],
     ["a function", function none() {}],
     ["an async function", async function none() {}],
-    ["a method", none],
-    ["an async method", asyncNone],
+    ["a method", Reflect.get(methods, "none")],
+    ["an async method", Reflect.get(methods, "asyncNone")],
   ])("needs a parameter for it: %s without one is refused", (_kind, fn) => {
     expect(() =>
       task(
