@@ -112,6 +112,9 @@ export class MemoryStore implements WorkerStore {
 
   async claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
     const { session } = request;
+    // Whoever claims is alive, even if a stall cost it its lease and others have forgotten it.
+    if (this.sessions.has(session.sessionId)) await this.renewLease(session);
+    else await this.register(session);
     this.#seenVersions.set(session.sessionId, this.#version);
     if (request.id !== undefined) {
       const entry = this.entries.get(request.id);
