@@ -44,9 +44,11 @@ export class DatabaseWorkerStore implements WorkerStore {
   }
 
   async register(session: WorkerSession): Promise<void> {
-    this.#lease = this.renewLease(session);
     // A writer that holds the database for long need not keep a worker from starting: it needs the lease with its first claim.
-    await Promise.race([this.#lease, setTimeout(REGISTER_MS, undefined, { ref: false })]);
+    await Promise.race([
+      this.#grantLease(session),
+      setTimeout(REGISTER_MS, undefined, { ref: false }),
+    ]);
   }
 
   async unregister(session: WorkerSession): Promise<void> {
@@ -59,12 +61,12 @@ export class DatabaseWorkerStore implements WorkerStore {
     const { dialect, scope } = this.#store;
     const connection = await this.#store.connection();
     const now = performance.now();
-    const isStale = now - this.#lastClaimMs > request.session.leaseMs / 2;
+    const sinceMs = now - this.#lastClaimMs;
+    const isStale = this.#lease === undefined || sinceMs > request.session.leaseMs / 2;
     this.#lastClaimMs = now;
     const rows = await dialect.claim(connection, scope, request, async () => {
       // After a pause of the whole process the lease may be over, and what is claimed now would count as lost at once.
-      if (isStale) this.#lease = this.renewLease(request.session);
-      await this.#lease;
+      await (isStale ? this.#grantLease(request.session) : this.#lease);
     });
     return rows.map((row) => new ClaimedRow(row));
   }
@@ -159,6 +161,16 @@ export class DatabaseWorkerStore implements WorkerStore {
   async unknownTasks(request: ClaimRequest): Promise<readonly string[]> {
     const { dialect, scope } = this.#store;
     return dialect.unknownTasks(await this.#store.connection(), scope, request);
+  }
+
+  #grantLease(session: WorkerSession): Promise<void> {
+    const lease = this.renewLease(session);
+    this.#lease = lease;
+    // The next claim asks again; nobody need be waiting for this one any more.
+    lease.catch(() => {
+      if (this.#lease === lease) this.#lease = undefined;
+    });
+    return lease;
   }
 
   async #endSession({ sessionId }: WorkerSession): Promise<void> {

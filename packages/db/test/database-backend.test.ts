@@ -169,6 +169,24 @@ describe("schema", () => {
   });
 });
 
+describe("a full disk", () => {
+  it("is told as BackendUnavailable, stores nothing by half, and is survived", async () => {
+    const database = new DatabaseSync(folder.path("full.db"));
+    await using backend = await openBackend({ database });
+    const { page_count } = database.prepare("pragma page_count").get() as { page_count: number };
+    database.exec(`pragma max_page_count = ${page_count + 20}`);
+    await withBackends({ default: backend }, async () => {
+      const calls = Array.from({ length: 2000 }, (_, index): [string] => [`${index}`]);
+      await expect(echo.enqueueMany(calls)).rejects.toBeInstanceOf(BackendUnavailable);
+      expect(await backend.counts()).toMatchObject({ READY: 0 });
+      database.exec("pragma max_page_count = 100000");
+      await echo.enqueueMany(calls);
+      expect(await backend.counts()).toMatchObject({ READY: 2000 });
+    });
+    database.close();
+  });
+});
+
 describe("damaged rows", () => {
   const DAMAGE: readonly (readonly [string, string])[] = [
     ["args", "{nonsense"],
