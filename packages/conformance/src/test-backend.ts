@@ -35,7 +35,8 @@ export function testBackend(runner: TestRunner, definition: BackendDefinition): 
 }
 
 function register(runner: TestRunner, suite: Suite, requirement: Requirement): void {
-  const test = async (context?: TestContext): Promise<void> => {
+  // Without a named parameter, which jest and mocha would take for a callback.
+  const test = async (...[context]: readonly (TestContext | undefined)[]): Promise<void> => {
     const { outcome, error } = await suite.prove(requirement);
     if (outcome.status === "failed") throw error;
     if (outcome.status === "not-applicable") context?.skip?.(outcome.reason);

@@ -17,7 +17,7 @@ beforeAll(async () => {
     new URL("../../../docs/writing-a-backend.md", import.meta.url),
     "utf8",
   );
-  for (const [, file, code] of page.matchAll(/```ts\n\/\/ (\S+)\n(.*?)```/gs)) {
+  for (const [, file, code] of page.matchAll(/```ts\n\/\/ (src\/\S+)\n(.*?)```/gs)) {
     await mkdir(path.dirname(path.join(folder, file!)), { recursive: true });
     await writeFile(path.join(folder, file!), code!);
   }
