@@ -46,7 +46,7 @@ async function toResult(backend: Backend, { record, deduplicated }: Enqueued): P
  *
  * @throws InvalidTask naming the first ability that is missing.
  */
-export function validateForBackend(task: AnyTask, backend: Backend): void {
+function validateForBackend(task: AnyTask, backend: Backend): void {
   const problem = findProblem(task, backend);
   if (problem !== undefined) throw new InvalidTask(problem);
 }

@@ -8,7 +8,7 @@ export interface JsonObject {
 }
 
 /** Deepest nesting accepted, so that no encoder or decoder runs out of stack. */
-export const MAX_JSON_DEPTH = 500;
+const MAX_JSON_DEPTH = 500;
 
 /** A normalised value and its JSON text. */
 export interface EncodedJson {
@@ -58,7 +58,7 @@ function tooLarge(path: string, size: string, maxBytes: number): PayloadTooLarge
 }
 
 /** Tells whether a text holds U+0000 or a lone surrogate, which some stores cannot keep. */
-export function isStorableText(text: string): boolean {
+function isStorableText(text: string): boolean {
   return text.isWellFormed() && !text.includes("\0");
 }
 

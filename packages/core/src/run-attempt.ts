@@ -19,7 +19,7 @@ import type { TaskError } from "./task-record.ts";
 import type { AttemptChanges, AttemptOutcome, ClaimedTask } from "./worker/worker-store.ts";
 
 /** How long a task may go on after its timeout fired before it is given up, in milliseconds. */
-export const TIMEOUT_GRACE_MS = 1000;
+const TIMEOUT_GRACE_MS = 1000;
 
 /** Who runs an attempt. */
 export interface AttemptHost {

@@ -8,9 +8,9 @@ import { TaskResult } from "./task-result.ts";
 import type { AttemptChanges } from "./worker/worker-store.ts";
 
 /** Most log lines kept with one result; the oldest go first. */
-export const MAX_LOG_ENTRIES = 200;
+const MAX_LOG_ENTRIES = 200;
 /** Longest kept log line, in characters. */
-export const MAX_LOG_LENGTH = 2000;
+const MAX_LOG_LENGTH = 2000;
 
 /** Writes lines that are kept with the result where the backend supports it, and go to the framework's log everywhere. */
 export interface TaskLog {

@@ -2,9 +2,9 @@ import { boundedText } from "./redact.ts";
 import type { TaskError } from "./task-record.ts";
 
 /** Longest stored message, in characters. */
-export const MAX_MESSAGE_LENGTH = 10_000;
+const MAX_MESSAGE_LENGTH = 10_000;
 /** Longest stored traceback, in characters. */
-export const MAX_TRACEBACK_LENGTH = 64_000;
+const MAX_TRACEBACK_LENGTH = 64_000;
 
 /** Most errors of a chain of causes that a traceback shows. */
 const MAX_CAUSES = 10;

@@ -201,7 +201,7 @@ export function assertQueueName(queueName: unknown): asserts queueName is string
 }
 
 /** @throws InvalidTask unless it is a whole number from −100 to 100. */
-export function assertPriority(priority: unknown): asserts priority is number {
+function assertPriority(priority: unknown): asserts priority is number {
   if (
     Number.isInteger(priority) &&
     (priority as number) >= TASK_MIN_PRIORITY &&
@@ -213,7 +213,7 @@ export function assertPriority(priority: unknown): asserts priority is number {
 }
 
 /** @throws InvalidTask with a message of its own for a non-object and for values that are not JSON. */
-export function checkedMetadata(metadata: unknown): JsonObject {
+function checkedMetadata(metadata: unknown): JsonObject {
   if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) {
     throw wrongOption("metadata", "an object", metadata);
   }

@@ -273,7 +273,8 @@ describe("the size limit", () => {
 
   it("stops walking an object of a million keys when the limit is reached", () => {
     const keys: Record<string, unknown> = {};
-    for (let index = 0; index < 1_000_000; index++) keys[`key-${index}`] = 1;
+    // Keys like 1 and 2 are quicker to make than others.
+    for (let index = 0; index < 1_000_000; index++) keys[index] = 1;
     // Never reached.
     keys["last"] = new Date();
     expect(() => encodeJson(keys, "args", 10_000)).toThrow(PayloadTooLarge);
