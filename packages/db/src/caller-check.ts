@@ -15,10 +15,11 @@ export class CallerCheck {
 
   /** @throws InvalidTask when the transaction is on another database, or its library and ours would harm the file. */
   async check(transaction: unknown, executor: Executor): Promise<void> {
-    const { database, dialect } = this.#store;
+    const { database, dialect, scope } = this.#store;
     const key = connectionKey(transaction);
     if (key === undefined || key === database.key || this.#passed.has(key)) return;
-    const problem = await dialect.compareConnections(await this.#store.connection(), executor);
+    const own = await this.#store.connection();
+    const problem = await dialect.compareConnections(own, executor, scope);
     if (problem !== undefined) throw new InvalidTask(`The transaction given ${problem}.`);
     this.#passed.add(key);
   }

@@ -3,6 +3,7 @@ import type { Kysely } from "kysely";
 
 import type { Executor, Row, SqlValue } from "./connection.ts";
 import { kyselyExecutor } from "./connections/kysely-connection.ts";
+import { isPgPool, isQueryable, rawPgExecutor } from "./connections/pg-client.ts";
 import { sqliteExecutor } from "./connections/sqlite-connection.ts";
 import { toSqliteHandle } from "./connections/sqlite-handle.ts";
 
@@ -36,6 +37,18 @@ export function toExecutor(transaction: unknown): Executor {
     );
   }
   if (isRawTransaction(transaction)) return rawExecutor(transaction);
+  if (isPgPool(transaction)) {
+    throw new InvalidTask(
+      "The transaction given is a pool, whose statements may each run on another connection. " +
+        "Pass the client: const client = await pool.connect(); await client.query('begin').",
+    );
+  }
+  if (isQueryable(transaction)) {
+    if (transaction.getTransactionStatus?.() !== "I") return rawPgExecutor(transaction);
+    throw new InvalidTask(
+      "The transaction given is a client of pg without an open transaction. Call client.query('begin') first.",
+    );
+  }
   throw new InvalidTask(
     `The transaction given is ${describe(transaction)}. Pass a Kysely transaction, a connection of node:sqlite, better-sqlite3 or libsql, ` +
       "or an object with execute(sql, params).",
@@ -45,7 +58,7 @@ export function toExecutor(transaction: unknown): Executor {
 /** What stands for the connection behind a transaction, so that a question about it is asked once; `undefined` when nothing does. */
 export function connectionKey(value: unknown): object | undefined {
   if (isKysely(value)) return value.getExecutor().adapter;
-  return toSqliteHandle(value);
+  return toSqliteHandle(value) ?? (isQueryable(value) ? value : undefined);
 }
 
 /** Tells whether a value is a Kysely instance or transaction, of whichever copy of the library. */

@@ -1,3 +1,5 @@
+import type { ChangeKind, Changes } from "./changes.ts";
+
 /** Pause between two looks while something happened lately, in milliseconds; and how lately. */
 const EAGER_MS = 2;
 const EAGER_FOR_MS = 2000;
@@ -13,7 +15,7 @@ const FAILED_MS = 250;
  *
  * Looks only while somebody listens; with nobody listening it holds nothing open.
  */
-export class ChangeWatcher {
+export class ChangeWatcher implements Changes {
   readonly #readToken: () => Promise<unknown>;
   readonly #listeners = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
@@ -27,8 +29,8 @@ export class ChangeWatcher {
     this.#readToken = readToken;
   }
 
-  /** Calls `listener` after every change until the returned function is called. Changes before the first look go unnoticed. */
-  listen(listener: () => void): () => void {
+  /** A commit does not tell its kind: listeners hear of all. Changes before the first look go unnoticed. */
+  listen(_kind: ChangeKind, listener: () => void): () => void {
     this.#listeners.add(listener);
     if (this.#timer === undefined && !this.#isLooking) this.#schedule(0);
     return () => {
@@ -39,13 +41,12 @@ export class ChangeWatcher {
     };
   }
 
-  /** Reports a change made by this process. */
-  announce(): void {
+  announce(_kind?: ChangeKind): void {
     this.#lastChangeMs = performance.now();
     for (const listener of this.#listeners) listener();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;

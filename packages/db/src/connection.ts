@@ -25,6 +25,26 @@ export interface Connection extends Executor {
    * again when the store was busy. Inside it only the executor it is given may be used.
    */
   transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T>;
+  /**
+   * Hears what is sent on a channel, by a connection of its own; absent where nothing can be heard.
+   *
+   * @param channel letters, digits and underscores.
+   */
+  listen?(
+    channel: string,
+    notified: Notified,
+  ): Promise<{
+    /** Whether it should keep the process alive. */
+    readonly setActive: (active: boolean) => void;
+    readonly close: () => Promise<void>;
+  }>;
   /** Closes what was opened here. Idempotent. */
   close(): Promise<void>;
+}
+
+/** Who is told. */
+export interface Notified {
+  readonly onMessage: (message: string) => void;
+  /** The connection broke: nothing more will be heard. Called at most once. */
+  readonly onLost: () => void;
 }

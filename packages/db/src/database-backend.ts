@@ -37,6 +37,8 @@ import { DatabaseWorkerStore } from "./worker-store.ts";
 export interface DatabaseBackendOptions extends BackendOptions, DatabaseSource, ConnectionOptions {
   /** What table names begin with: a letter or underscore, then up to 31 letters, digits or underscores. @default "tasks_" */
   readonly tablePrefix?: string | undefined;
+  /** Schema the tables are in: a letter or underscore, then up to 62 letters, digits or underscores. For PostgreSQL. @default the connection's own */
+  readonly schema?: string | undefined;
   /** Makes the ids of results: 1–64 characters, never the same twice. @default ids that sort by time */
   readonly idFunction?: (() => string) | undefined;
   /** How long a worker's lease lasts without a heartbeat, in milliseconds, 100…3,600,000. A dead worker's tasks run elsewhere after it. @default 15000 */
@@ -63,7 +65,13 @@ export class DatabaseBackend extends Backend {
   /** Connects to nothing yet. @throws InvalidTaskBackend; NotSupported for databases this version does not speak to. */
   constructor(options: DatabaseBackendOptions) {
     super(options);
-    const { tablePrefix, idFunction, leaseMs = 15_000, maxPayloadBytes = 1_048_576 } = options;
+    const {
+      tablePrefix,
+      schema,
+      idFunction,
+      leaseMs = 15_000,
+      maxPayloadBytes = 1_048_576,
+    } = options;
     this.#leaseMs = wholeNumber("leaseMs", leaseMs, 100, 3_600_000);
     this.#idFunction = idFunction;
     this.supports = Object.freeze({
@@ -71,7 +79,11 @@ export class DatabaseBackend extends Backend {
       maxPayloadBytes: wholeNumber("maxPayloadBytes", maxPayloadBytes, 1, 1_000_000_000),
       recoveryMs: leaseMs + 2000,
     });
-    this.#store = new Store(openDatabase(options, options), tables(tablePrefix), () => this.alias);
+    const database = openDatabase(options, options);
+    if (schema !== undefined && database.dialect.name !== "postgres") {
+      throw new InvalidTaskBackend("schema is for PostgreSQL; other databases have tablePrefix.");
+    }
+    this.#store = new Store(database, tables(tablePrefix, schema), () => this.alias);
     this.#enqueuer = new Enqueuer(this.#store);
     this.#monitor = new Monitor(this.#store);
     this.#waiter = new ResultWaiter(this.#store);
@@ -105,6 +117,7 @@ export class DatabaseBackend extends Backend {
     if (record === undefined) return false;
     if (isFinished(record.status)) {
       this.#waiter.announce([id]);
+      this.#store.changes.announce("finished");
       await announceFinished(this, record);
     }
     return true;
@@ -140,7 +153,7 @@ export class DatabaseBackend extends Backend {
 
   override async retry(id: string): Promise<boolean> {
     const record = await this.#monitor.retry(id);
-    if (record !== undefined) this.#store.changes.announce();
+    if (record !== undefined) this.#store.changes.announce("work");
     return record !== undefined;
   }
 
@@ -207,9 +220,12 @@ const SUPPORTS = {
   timeResolutionMs: 1,
 } as const;
 
-function tables(prefix: string | undefined): ReturnType<typeof tableNames> {
+function tables(
+  prefix: string | undefined,
+  schema: string | undefined,
+): ReturnType<typeof tableNames> {
   try {
-    return tableNames(prefix);
+    return tableNames(prefix, schema);
   } catch (cause) {
     throw new InvalidTaskBackend(cause instanceof Error ? cause.message : String(cause), { cause });
   }

@@ -2,6 +2,7 @@ import type { Enqueued, EnqueueRequest, TaskRecord, TasksError } from "@tasks/co
 import type { ClaimRequest, LeaseThread, WorkerSession } from "@tasks/core/worker";
 import type { Kysely } from "kysely";
 
+import type { ChangeKind } from "./changes.ts";
 import type { Connection, Executor, Row } from "./connection.ts";
 import type { Migration } from "./migrations.ts";
 import type { TableNames, TasksDatabase } from "./tables.ts";
@@ -35,6 +36,8 @@ export interface Dialect {
   readonly builder: Kysely<TasksDatabase>;
   /** The schema's history, oldest first. */
   migrations(tables: TableNames): readonly Migration[];
+  /** Lets one process at a time migrate, until the end of the transaction; for databases whose transactions do not see to that. */
+  lockMigrations?(executor: Executor): Promise<void>;
   /** Tells whether a table exists. */
   hasTable(executor: Executor, name: string): Promise<boolean>;
 
@@ -105,8 +108,12 @@ export interface Dialect {
   /** Ends a session: its lease is over. */
   endSession(executor: Executor, scope: Scope, sessionId: string): Promise<void>;
 
-  /** How to renew the session's lease from a thread, for databases that need a connection of their own for it. */
-  leaseThread?(file: string, scope: Scope, session: WorkerSession): LeaseThread;
+  /**
+   * How to renew the session's lease from a thread, for databases that need a connection of their own for it.
+   *
+   * @param source where that thread connects to; see `Database`.
+   */
+  leaseThread?(source: unknown, scope: Scope, session: WorkerSession): LeaseThread;
 
   /** Ids of at most `limit` RUNNING rows whose session has no valid lease. */
   findLost(executor: Executor, scope: Scope, limit: number): Promise<readonly string[]>;
@@ -131,10 +138,22 @@ export interface Dialect {
    * @param own a connection of the backend.
    * @param other the one of a caller's transaction.
    */
-  compareConnections(own: Executor, other: Executor): Promise<string | undefined>;
+  compareConnections(own: Executor, other: Executor, scope: Scope): Promise<string | undefined>;
 
-  /** A value that differs after another connection's commit, or after a statement of someone else on this one. Cheap. */
-  readonly changeTokenSql: string;
+  /**
+   * Reads a value, cheaply, that differs after another connection's commit, or after a statement of someone else on this one. `null` for databases that
+   * tell of changes by `notify`.
+   */
+  readonly changeTokenSql: string | null;
+
+  /** Name of the channel that `notify` sends on. */
+  channel?(scope: Scope): string;
+  /**
+   * Tells everyone who listens that something changed, once the transaction commits. The message is `<kind> <sender> <backend>`.
+   *
+   * @param sender a word by which a process knows its own messages; `-` when it is to hear them too.
+   */
+  notify?(executor: Executor, scope: Scope, kind: ChangeKind, sender: string): Promise<void>;
 }
 
 /** Finished rows to prune. */

@@ -49,7 +49,7 @@ export class Enqueuer {
     const enqueued = await this.#store.transaction((executor) =>
       this.#insertAll(executor, requests),
     );
-    this.#store.changes.announce();
+    this.#store.changes.announce("work");
     return enqueued;
   }
 
@@ -58,13 +58,19 @@ export class Enqueuer {
     transaction: unknown,
     requests: readonly EnqueueRequest[],
   ): Promise<readonly Enqueued[]> {
+    const { dialect, scope } = this.#store;
     const executor = toExecutor(transaction);
     const where = "The given transaction";
     await this.#callers.check(transaction, executor);
     const patient = patientExecutor(executor, this.#store.database.busyLimitMs);
+    const insert = async (): Promise<readonly Enqueued[]> => {
+      const enqueued = await this.#insertAll(patient, requests);
+      // Part of the transaction: told to others when it commits.
+      await dialect.notify?.(patient, scope, "work", "-");
+      return enqueued;
+    };
     try {
-      if (requests.length === 1) return await this.#insertAll(patient, requests);
-      return await inSavepoint(patient, () => this.#insertAll(patient, requests));
+      return await (requests.length === 1 ? insert() : inSavepoint(patient, insert));
     } catch (error) {
       throw toTasksError(error, where);
     }
@@ -97,7 +103,7 @@ export class Enqueuer {
       while (this.#waiting.length > 0) {
         const batch = this.#waiting.splice(0, CHUNK_ROWS);
         const done = await this.#settle(batch);
-        if (done) this.#store.changes.announce();
+        if (done) this.#store.changes.announce("work");
       }
     } finally {
       this.#isFlushing = false;

@@ -1,3 +1,5 @@
+import { sql } from "kysely";
+
 import type { Connection, Executor } from "./connection.ts";
 import type { Dialect } from "./dialect.ts";
 import { toNumber } from "./rows.ts";
@@ -40,6 +42,7 @@ export async function migrateSchema(
   // Most starts find the schema in place: look before taking the write lock.
   if ((await readSchemaVersion(connection, dialect, tables)) === to) return [];
   return connection.transaction(async (executor) => {
+    await dialect.lockMigrations?.(executor);
     const from = await readSchemaVersion(executor, dialect, tables);
     const steps = from <= to ? migrations.slice(from, to) : migrations.slice(to, from).toReversed();
     for (const step of steps) await (from <= to ? apply : revert)(executor, dialect, tables, step);
@@ -54,11 +57,11 @@ export async function readSchemaVersion(
   tables: TableNames,
 ): Promise<number> {
   if (!(await dialect.hasTable(executor, tables.migrations))) return 0;
-  const { sql, parameters } = dialect.builder
+  const compiled = dialect.builder
     .selectFrom(tables.migrations)
     .select(({ fn }) => fn.max("version").as("version"))
     .compile();
-  const [row] = await executor.query(sql, parameters as readonly number[]);
+  const [row] = await executor.query(compiled.sql, compiled.parameters as readonly number[]);
   return toNumber(row?.["version"]);
 }
 
@@ -73,7 +76,7 @@ export function schemaSql(
   const statements = ordered.flatMap((step) => [
     `-- ${step.version} ${step.name}`,
     ...step[direction].map((statement) => `${statement};`),
-    ...(direction === "up" ? [`${recordSql(tables, step)};`] : []),
+    ...(direction === "up" ? [`${recordSql(dialect, tables, step)};`] : []),
   ]);
   return `${statements.join("\n")}\n`;
 }
@@ -85,11 +88,11 @@ async function apply(
   step: Migration,
 ): Promise<void> {
   for (const statement of step.up) await executor.run(statement, []);
-  const { sql, parameters } = dialect.builder
+  const compiled = dialect.builder
     .insertInto(tables.migrations)
     .values({ version: step.version, name: step.name, applied_at: await dialect.now(executor) })
     .compile();
-  await executor.run(sql, parameters as readonly (string | number)[]);
+  await executor.run(compiled.sql, compiled.parameters as readonly (string | number)[]);
 }
 
 async function revert(
@@ -101,13 +104,16 @@ async function revert(
   for (const statement of step.down) await executor.run(statement, []);
   // The first step's way down drops the table of migrations itself.
   if (step.version === 1) return;
-  const { sql, parameters } = dialect.builder
+  const compiled = dialect.builder
     .deleteFrom(tables.migrations)
     .where("version", "=", step.version)
     .compile();
-  await executor.run(sql, parameters as readonly number[]);
+  await executor.run(compiled.sql, compiled.parameters as readonly number[]);
 }
 
-function recordSql(tables: TableNames, { version, name }: Migration): string {
-  return `insert into ${tables.migrations} (version, name, applied_at) values (${version}, '${name}', 0)`;
+function recordSql({ builder }: Dialect, tables: TableNames, { version, name }: Migration): string {
+  return builder
+    .insertInto(tables.migrations)
+    .values({ version: sql.lit(version), name: sql.lit(name), applied_at: sql.lit(0) })
+    .compile().sql;
 }

@@ -28,7 +28,7 @@ export class Monitor {
   }
 
   async readRecord(id: string): Promise<TaskRecord | undefined> {
-    if (typeof id !== "string" || id.length > 64) return undefined;
+    if (!isPossibleId(id)) return undefined;
     const [row] = await this.#query(this.#rows().where("id", "=", id));
     return row === undefined ? undefined : toRecord(row);
   }
@@ -40,7 +40,9 @@ export class Monitor {
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
       throw new InvalidTask(`limit must be a whole number from 1 to 1000, not ${String(limit)}.`);
     }
-    const phases = phasesOf(status, state);
+    // No name holds U+0000, and not every database lets one ask for it.
+    const isPossible = !`${queueName ?? ""}${taskName ?? ""}`.includes("\0");
+    const phases = isPossible ? phasesOf(status, state) : [];
     const now = state === undefined ? 0 : await this.#now();
     const found: Row[] = [];
     // One query per phase, so that a few failures among a million successes are found in an index of their own.
@@ -65,6 +67,9 @@ export class Monitor {
     const { builder } = this.#store.dialect;
     const { scope, tables } = this.#store;
     const { queueName } = options;
+    if (queueName?.includes("\0") === true) {
+      return { READY: 0, RUNNING: 0, SUCCESSFUL: 0, FAILED: 0 };
+    }
     // One query per phase, so that each is counted in its own small index.
     const count = async (phase: number): Promise<number> => {
       let query = builder
@@ -166,6 +171,7 @@ export class Monitor {
 
   async delete(id: string): Promise<boolean> {
     const { dialect, scope, tables } = this.#store;
+    if (!isPossibleId(id)) throw new TaskResultDoesNotExist(id);
     const statement = dialect.builder
       .deleteFrom(tables.results)
       .where("id", "=", id)
@@ -185,6 +191,7 @@ export class Monitor {
     transition: (record: TaskRecord, now: Date) => TaskRecord | undefined,
   ): Promise<TaskRecord | undefined> {
     const { dialect, scope } = this.#store;
+    if (!isPossibleId(id)) throw new TaskResultDoesNotExist(id);
     return this.#store.transaction(async (executor) => {
       const row = await dialect.lockRow(executor, scope, id);
       if (row === undefined) throw new TaskResultDoesNotExist(id);
@@ -203,7 +210,9 @@ export class Monitor {
         .select(({ fn, eb }) => [
           "queue_name",
           fn.countAll().as("total"),
-          fn.sum(eb.case().when("due", "<=", now).then(1).else(0).end()).as("due"),
+          fn
+            .sum(eb.case().when("due", "<=", now).then(sql.lit(1)).else(sql.lit(0)).end())
+            .as("due"),
           fn.min("due").as("oldest"),
         ])
         .where("backend", "=", scope.backend)
@@ -233,6 +242,11 @@ export class Monitor {
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+function isPossibleId(id: unknown): boolean {
+  return typeof id === "string" && id.length <= 64 && !id.includes("\0");
+}
+
 function newestFirst(a: Row, b: Row): number {
   return toNumber(b["seq"]) - toNumber(a["seq"]);
 }

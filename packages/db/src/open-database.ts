@@ -1,12 +1,14 @@
 import { resolve } from "node:path";
 
 import { InvalidTaskBackend, NotSupported } from "@tasks/core";
-import { type Kysely, SqliteAdapter } from "kysely";
+import type { Kysely } from "kysely";
 
 import { isKysely } from "./caller-transaction.ts";
 import type { Connection } from "./connection.ts";
+import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
 import { KyselyConnection } from "./connections/kysely-connection.ts";
 import { openNodeSqlite } from "./connections/open-node-sqlite.ts";
+import { isPgPool, type PgPool } from "./connections/pg-client.ts";
 import { SqliteConnection } from "./connections/sqlite-connection.ts";
 import {
   toSqliteHandle,
@@ -15,27 +17,39 @@ import {
 } from "./connections/sqlite-handle.ts";
 import type { Dialect } from "./dialect.ts";
 import { SqliteDialect } from "./dialects/sqlite.ts";
+import { heartbeatOf } from "./heartbeat.ts";
+import { fromPostgresKysely, fromPostgresPool, fromPostgresUrl } from "./open-postgres.ts";
 
 /** Where a backend keeps its tables: exactly one of the three. */
 export interface DatabaseSource {
-  /** `sqlite:./tasks.db`, `sqlite:///absolute/path.db` or `sqlite::memory:`. Opened with `node:sqlite` on first use, closed with the backend. */
+  /**
+   * `sqlite:./tasks.db`, `sqlite:///absolute/path.db` or `sqlite::memory:`, opened with `node:sqlite`; `postgres://user:password@host:5432/database`,
+   * opened with `pg`. Opened on first use, closed with the backend.
+   */
   readonly url?: string | undefined;
-  /** Your Kysely instance with `SqliteDialect`. It stays yours to destroy. */
+  /** Your Kysely instance with `SqliteDialect`, `PostgresDialect` or `PGliteDialect`. It stays yours to destroy. */
   // oxlint-disable-next-line typescript/no-explicit-any -- any database type is welcome, and Kysely is invariant in it
   readonly kysely?: Kysely<any> | undefined;
-  /** Your connection of `node:sqlite`, better-sqlite3 or libsql. It stays yours to close. */
-  readonly database?: SqliteDatabase | undefined;
+  /** Your connection of `node:sqlite`, better-sqlite3 or libsql, or your `Pool` of `pg`. It stays yours to close. */
+  readonly database?: SqliteDatabase | PgPool | undefined;
 }
 
 /** How connections behave. */
 export interface ConnectionOptions {
   /** SQLite's `synchronous` of connections opened by `url`: `full` survives a power cut without losing the last commits. @default "normal" */
   readonly synchronous?: "normal" | "full" | undefined;
+  /** Connections of a pool opened by `url` on PostgreSQL, 1…1000. One more listens, and each worker's lease has one. @default 10 */
+  readonly poolSize?: number | undefined;
+  /**
+   * The `url` leads to a pooler that hands out another connection for each transaction, such as PgBouncer in transaction mode: no settings, named
+   * statements or notifications are used, which such poolers mix up. @default false
+   */
+  readonly pooler?: boolean | undefined;
   /** How long a locked database is tried again before `BackendUnavailable`, in milliseconds; the event loop stays free. @default 60000 */
   readonly busyLimitMs?: number | undefined;
   /**
    * What renews the leases of workers: a thread with a connection of its own, which no busy event loop delays, or a timer. A thread needs `url`, or a
-   * `database` of `node:sqlite`. @default "thread" where possible, else "timer" and a warning by `check()`
+   * `database` of `node:sqlite` or `pg`. @default "thread" where possible, else "timer" and a warning by `check()`
    */
   readonly heartbeat?: "thread" | "timer" | undefined;
 }
@@ -47,8 +61,8 @@ export interface Database {
   connect(): Promise<Connection>;
   /** Schema migrations are applied on first use. */
   readonly migratesItself: boolean;
-  /** Path of the file that lease threads open; `null` when leases are renewed by a timer. */
-  readonly leaseFile: string | null;
+  /** Where lease threads connect to: a file's path, or the settings of a client; `null` when leases are renewed by a timer. */
+  readonly leaseSource: string | object | null;
   /** Stands for the user's connection, see `connectionKey`; `null` when the connection is the backend's own. */
   readonly key: object | null;
   /** Leases are renewed by a timer, and nobody asked for that. */
@@ -75,9 +89,8 @@ export function openDatabase(source: DatabaseSource, options: ConnectionOptions)
   return fromKysely(kysely, options);
 }
 
-const DEFAULT_BUSY_LIMIT_MS = 60_000;
-
 function fromUrl(url: string, options: ConnectionOptions): Database {
+  if (/^postgres(?:ql)?:/i.test(url)) return fromPostgresUrl(url, options);
   const path = sqlitePath(url);
   const { synchronous = "normal", busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
   if (synchronous !== "normal" && synchronous !== "full") {
@@ -100,26 +113,6 @@ function fromUrl(url: string, options: ConnectionOptions): Database {
   };
 }
 
-function heartbeatOf(
-  { heartbeat }: ConnectionOptions,
-  file: string | null,
-  isMemory: boolean,
-): Pick<Database, "leaseFile" | "isTimedUnasked"> {
-  if (heartbeat !== undefined && heartbeat !== "thread" && heartbeat !== "timer") {
-    throw new InvalidTaskBackend(
-      `heartbeat must be "thread" or "timer", not ${JSON.stringify(heartbeat)}.`,
-    );
-  }
-  if (heartbeat === "thread" && file === null) {
-    throw new InvalidTaskBackend(
-      'heartbeat "thread" needs a file given by url, or as a database of node:sqlite.',
-    );
-  }
-  return heartbeat === "timer"
-    ? { leaseFile: null, isTimedUnasked: false }
-    : { leaseFile: file, isTimedUnasked: file === null && !isMemory };
-}
-
 const MEMORY = ":memory:";
 
 function sqlitePath(url: string): string {
@@ -132,26 +125,25 @@ function sqlitePath(url: string): string {
         "A SQLite url is sqlite:./relative/path.db, sqlite:///absolute/path.db or sqlite::memory:.",
       );
     }
-    case "postgres":
-    case "postgresql":
     case "mysql":
     case "mariadb":
       throw new NotSupported(
-        `DatabaseBackend does not support ${scheme}: databases in this version. Use sqlite:, or another backend.`,
+        `DatabaseBackend does not support ${scheme}: databases in this version. Use sqlite: or postgres:.`,
       );
     default:
       // The text may hold a password; its scheme does not.
       throw new InvalidTaskBackend(
-        `DatabaseBackend does not know urls of the kind '${scheme ?? "(no scheme)"}'. Use sqlite:./tasks.db.`,
+        `DatabaseBackend does not know urls of the kind '${scheme ?? "(no scheme)"}'. Use sqlite:./tasks.db or postgres://host/database.`,
       );
   }
 }
 
-function fromHandle(database: SqliteDatabase, options: ConnectionOptions): Database {
+function fromHandle(database: SqliteDatabase | PgPool, options: ConnectionOptions): Database {
+  if (isPgPool(database)) return fromPostgresPool(database, options);
   const handle = toSqliteHandle(database);
   if (handle === undefined) {
     throw new InvalidTaskBackend(
-      "database must be a DatabaseSync of node:sqlite, or a Database of better-sqlite3 or libsql.",
+      "database must be a DatabaseSync of node:sqlite, a Database of better-sqlite3 or libsql, or a Pool of pg.",
     );
   }
   const where = `SQLite database (${handle.library})`;
@@ -171,10 +163,14 @@ function fromKysely(kysely: unknown, options: ConnectionOptions): Database {
     throw new InvalidTaskBackend("kysely must be a Kysely instance.");
   }
   const { adapter } = kysely.getExecutor();
-  // By name as well, for an application that holds another copy of Kysely.
-  if (!(adapter instanceof SqliteAdapter) && adapter.constructor.name !== "SqliteAdapter") {
+  // By name, for an application that holds another copy of Kysely.
+  const { name } = adapter.constructor;
+  if (name === "PostgresAdapter" || name === "PGliteAdapter") {
+    return fromPostgresKysely(kysely, name === "PGliteAdapter", options);
+  }
+  if (name !== "SqliteAdapter") {
     throw new NotSupported(
-      `DatabaseBackend does not support Kysely with ${adapter.constructor.name} in this version. Use SqliteDialect.`,
+      `DatabaseBackend does not support Kysely with ${name} in this version. Use SqliteDialect, PostgresDialect or PGliteDialect.`,
     );
   }
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;

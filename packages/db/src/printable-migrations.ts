@@ -1,6 +1,7 @@
 import { NotSupported } from "@tasks/core";
 
 import type { DialectName } from "./dialect.ts";
+import { PostgresDialect } from "./dialects/postgres.ts";
 import { SqliteDialect } from "./dialects/sqlite.ts";
 import { schemaSql } from "./migrations.ts";
 import { tableNames } from "./tables.ts";
@@ -9,6 +10,8 @@ import { tableNames } from "./tables.ts";
 export interface PrintOptions {
   /** The backend's `tablePrefix`. @default "tasks_" */
   readonly tablePrefix?: string | undefined;
+  /** The backend's `schema`; for PostgreSQL. @default none */
+  readonly schema?: string | undefined;
   /** Build the schema, or remove it. @default "up" */
   readonly direction?: "up" | "down" | undefined;
 }
@@ -18,14 +21,22 @@ export const migrations: {
   /**
    * The whole schema as SQL text, statements ended by semicolons.
    *
-   * @throws NotSupported for a dialect this version does not have.
+   * @throws NotSupported for a dialect this version does not have, or a schema where there are none.
    */
   sql(dialect: DialectName, options?: PrintOptions): string;
 } = Object.freeze({
   sql(dialect: DialectName, options: PrintOptions = {}): string {
-    if (dialect !== "sqlite") {
-      throw new NotSupported(`This version has no migrations for ${String(dialect)}, only sqlite.`);
+    const { tablePrefix, schema = null, direction } = options;
+    switch (dialect) {
+      case "postgres":
+        return schemaSql(new PostgresDialect(), tableNames(tablePrefix, schema), direction);
+      case "sqlite":
+        if (schema !== null) throw new NotSupported("SQLite has no schemas; leave schema out.");
+        return schemaSql(new SqliteDialect(), tableNames(tablePrefix), direction);
+      default:
+        throw new NotSupported(
+          `This version has no migrations for ${String(dialect)}, only for sqlite and postgres.`,
+        );
     }
-    return schemaSql(new SqliteDialect(), tableNames(options.tablePrefix), options.direction);
   },
 });

@@ -28,7 +28,7 @@ export class ResultWaiter {
     if (signal?.aborted === true) resolve();
     const waiters = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, waiters.add(resolve));
-    this.#stopListening ??= this.#store.changes.listen(() => void this.#look());
+    this.#stopListening ??= this.#store.changes.listen("finished", () => void this.#look());
     try {
       // What finished between the caller's look and this one is found here.
       void this.#look();

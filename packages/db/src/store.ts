@@ -1,9 +1,11 @@
-import { BackendUnavailable } from "@tasks/core";
+import { BackendUnavailable, createId } from "@tasks/core";
 
 import { ChangeWatcher } from "./change-watcher.ts";
+import type { ChangeKind, Changes } from "./changes.ts";
 import type { Connection, Executor } from "./connection.ts";
 import type { Dialect, Scope } from "./dialect.ts";
 import { migrateSchema, type MigrateOptions } from "./migrations.ts";
+import { Notifications, type Subscription } from "./notifications.ts";
 import type { Database } from "./open-database.ts";
 import type { TableNames } from "./tables.ts";
 
@@ -12,8 +14,10 @@ export class Store {
   readonly dialect: Dialect;
   readonly database: Database;
   readonly tables: TableNames;
-  readonly changes: ChangeWatcher;
+  readonly changes: Changes;
   readonly #alias: () => string;
+  /** Tells this process's notifications from those of others. */
+  readonly #sender = createId();
   #scope: Scope | undefined;
   #connecting: Promise<Connection> | undefined;
   #connection: Connection | undefined;
@@ -24,7 +28,14 @@ export class Store {
     this.dialect = database.dialect;
     this.tables = tables;
     this.#alias = alias;
-    this.changes = new ChangeWatcher(() => this.#readToken());
+    const { changeTokenSql } = this.dialect;
+    this.changes =
+      changeTokenSql === null
+        ? new Notifications({
+            send: (kind) => this.#notify(kind),
+            subscribe: (onMessage, onLost) => this.#subscribe(onMessage, onLost),
+          })
+        : new ChangeWatcher(() => this.#readToken(changeTokenSql));
   }
 
   /** The rows that are this backend's. The alias is known only after configuration. */
@@ -81,14 +92,37 @@ export class Store {
   }
 
   async #close(): Promise<void> {
-    this.changes.close();
+    await this.changes.close();
     const connection = await this.#connecting?.catch(() => undefined);
     await connection?.close();
   }
 
-  async #readToken(): Promise<unknown> {
+  async #readToken(sql: string): Promise<unknown> {
     const connection = await this.connection();
-    const [row] = await connection.query(this.dialect.changeTokenSql, []);
+    const [row] = await connection.query(sql, []);
     return row?.["token"];
+  }
+
+  async #notify(kind: ChangeKind): Promise<void> {
+    await this.dialect.notify?.(await this.connection(), this.scope, kind, this.#sender);
+  }
+
+  async #subscribe(
+    onMessage: (kind: ChangeKind) => void,
+    onLost: () => void,
+  ): Promise<Subscription | undefined> {
+    const { backend } = this.scope;
+    const connection = await this.connection();
+    const channel = this.dialect.channel?.(this.scope);
+    if (connection.listen === undefined || channel === undefined) return undefined;
+    return connection.listen(channel, {
+      onLost,
+      onMessage: (message) => {
+        const [kind, sender, ...alias] = message.split(" ");
+        // Those who wait in this process knew before.
+        if (alias.join(" ") !== backend || sender === this.#sender) return;
+        if (kind === "work" || kind === "finished") onMessage(kind);
+      },
+    });
   }
 }

@@ -82,6 +82,8 @@ export interface TasksDatabase {
 /** Names of the tables under one prefix. */
 export interface TableNames {
   readonly prefix: string;
+  /** Schema the tables are in; `null` for the connection's own. */
+  readonly schema: string | null;
   // The types name the default tables, so that queries built with these names are typed whatever the prefix.
   readonly results: "tasks_results";
   readonly workers: "tasks_workers";
@@ -92,20 +94,30 @@ export interface TableNames {
 export const DEFAULT_TABLE_PREFIX = "tasks_";
 
 /**
- * Names of the tables under a prefix.
+ * Names of the tables under a prefix, in a schema.
  *
- * @throws TypeError when the prefix is not a letter or underscore followed by up to 31 letters, digits or underscores.
+ * @throws TypeError when the prefix or the schema is not a letter or underscore followed by letters, digits or underscores: up to 31 for the prefix, 62
+ * for the schema.
  */
-export function tableNames(prefix: string = DEFAULT_TABLE_PREFIX): TableNames {
-  if (!/^[A-Za-z_][A-Za-z0-9_]{0,31}$/.test(prefix)) {
-    throw new TypeError(
-      `tablePrefix must be a letter or underscore and up to 31 letters, digits or underscores, not '${prefix.slice(0, 64)}'.`,
-    );
-  }
+export function tableNames(
+  prefix: string = DEFAULT_TABLE_PREFIX,
+  schema: string | null = null,
+): TableNames {
+  assertName("tablePrefix", prefix, 31);
+  if (schema !== null) assertName("schema", schema, 62);
+  const qualifier = schema === null ? "" : `${schema}.`;
   return Object.freeze({
     prefix,
-    results: `${prefix}results` as "tasks_results",
-    workers: `${prefix}workers` as "tasks_workers",
-    migrations: `${prefix}migrations` as "tasks_migrations",
+    schema,
+    results: `${qualifier}${prefix}results` as "tasks_results",
+    workers: `${qualifier}${prefix}workers` as "tasks_workers",
+    migrations: `${qualifier}${prefix}migrations` as "tasks_migrations",
   });
+}
+
+function assertName(option: string, name: string, more: number): void {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && name.length <= more + 1) return;
+  throw new TypeError(
+    `${option} must be a letter or underscore and up to ${more} letters, digits or underscores, not '${name.slice(0, 64)}'.`,
+  );
 }

@@ -35,6 +35,8 @@ export interface ResultsQueries {
 export interface ResultsQueriesOptions {
   /** The backend's `tablePrefix`. @default "tasks_" */
   readonly tablePrefix?: string | undefined;
+  /** The backend's `schema`; for PostgreSQL. @default none */
+  readonly schema?: string | undefined;
 }
 
 /**
@@ -48,7 +50,8 @@ export function taskResults(
   kysely: Kysely<any>,
   options: ResultsQueriesOptions = {},
 ): ResultsQueries {
-  const { results } = tableNames(options.tablePrefix ?? DEFAULT_TABLE_PREFIX);
+  const { tablePrefix = DEFAULT_TABLE_PREFIX, schema = null } = options;
+  const { results } = tableNames(tablePrefix, schema);
   const db = kysely as Kysely<TasksDatabase>;
   const all = (): ResultsQuery => db.selectFrom(results).selectAll() as ResultsQuery;
   return {

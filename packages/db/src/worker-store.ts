@@ -15,12 +15,14 @@ import {
   type WorkerSession,
   type WorkerStore,
 } from "@tasks/core/worker";
+import { sql } from "kysely";
 
 import type { Executor, Row } from "./connection.ts";
 import { deferred } from "./deferred.ts";
 import type { Success } from "./dialect.ts";
 import { readArgs, readWorkerIds, toNumber, toRecord, toText } from "./rows.ts";
 import type { Store } from "./store.ts";
+import { PHASE } from "./tables.ts";
 
 /** Lost rows dealt with in one call, so that a crash of many workers does not hold up one for long. */
 const RECOVER_ROWS = 500;
@@ -28,6 +30,9 @@ const RECOVER_ROWS = 500;
 const REGISTER_MS = 100;
 /** Sessions that ended without signing off are shown this long, in milliseconds. */
 const SESSION_GRACE_MS = 60_000;
+
+/** How long after a failed claim its rows are looked for, in milliseconds: a server may take a while to see that its client is gone. */
+const IN_DOUBT_MS = 60_000;
 
 /** What the worker loop needs, on a database. */
 export class DatabaseWorkerStore implements WorkerStore {
@@ -37,6 +42,10 @@ export class DatabaseWorkerStore implements WorkerStore {
   /** The latest renewal made here. */
   #lease: Promise<void> | undefined;
   #hasLease = false;
+  /** Fences of what was claimed here and is not completed, by id. */
+  readonly #held = new Map<string, number>();
+  /** Until then a claim whose answer was lost may still turn out to have been committed, on the clock of `performance.now()`. */
+  #inDoubtUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(store: Store, onFinished: (ids: readonly string[]) => void) {
     this.#store = store;
@@ -64,21 +73,28 @@ export class DatabaseWorkerStore implements WorkerStore {
     const sinceMs = now - this.#lastClaimMs;
     const isStale = this.#lease === undefined || sinceMs > request.session.leaseMs / 2;
     this.#lastClaimMs = now;
-    const rows = await dialect.claim(connection, scope, request, async () => {
-      // After a pause of the whole process the lease may be over, and what is claimed now would count as lost at once.
-      await (isStale ? this.#grantLease(request.session) : this.#lease);
-    });
-    return rows.map((row) => new ClaimedRow(row));
+    if (now < this.#inDoubtUntilMs) await this.#releaseUnheld(request.session);
+    try {
+      const rows = await dialect.claim(connection, scope, request, async () => {
+        // After a pause of the whole process the lease may be over, and what is claimed now would count as lost at once.
+        await (isStale ? this.#grantLease(request.session) : this.#lease);
+      });
+      const claimed = rows.map((row) => new ClaimedRow(row));
+      for (const { id, fence } of claimed) this.#held.set(id, fence);
+      return claimed;
+    } catch (error) {
+      this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
+      throw error;
+    }
   }
 
   async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
-    const answers = await this.#store.transaction((executor) =>
-      this.#completeAll(executor, completions),
-    );
-    this.#onFinished(completions.map(({ id }) => id));
+    const answers = await this.#completeAll(completions);
+    for (const { id } of completions) this.#held.delete(id);
+    this.#announceFinished(completions.map(({ id }) => id));
     if (completions.some(({ outcome }) => outcome.type !== "successful")) {
-      // A retry, snooze or release may be work for another worker of this process.
-      this.#store.changes.announce();
+      // A retry, snooze or release may be work for another worker.
+      this.#store.changes.announce("work");
     }
     return answers;
   }
@@ -101,9 +117,9 @@ export class DatabaseWorkerStore implements WorkerStore {
 
   leaseThread(session: WorkerSession): LeaseThread | undefined {
     const { database, dialect, scope } = this.#store;
-    return database.leaseFile === null
+    return database.leaseSource === null
       ? undefined
-      : dialect.leaseThread?.(database.leaseFile, scope, session);
+      : dialect.leaseThread?.(database.leaseSource, scope, session);
   }
 
   async checkAttempts(
@@ -134,8 +150,8 @@ export class DatabaseWorkerStore implements WorkerStore {
       return [];
     }
     const finished = await connection.transaction((executor) => this.#lose(executor));
-    this.#store.changes.announce();
-    this.#onFinished(finished.map(({ id }) => id));
+    this.#store.changes.announce("work");
+    this.#announceFinished(finished.map(({ id }) => id));
     return finished;
   }
 
@@ -144,7 +160,7 @@ export class DatabaseWorkerStore implements WorkerStore {
     const connection = await this.#store.connection();
     // Listening comes first: what is committed between the look and the wait is heard.
     const { promise, resolve } = deferred();
-    const stopListening = changes.listen(resolve);
+    const stopListening = changes.listen("work", resolve);
     signal.addEventListener("abort", () => resolve(), { once: true });
     let timer: NodeJS.Timeout | undefined;
     try {
@@ -163,6 +179,32 @@ export class DatabaseWorkerStore implements WorkerStore {
     return dialect.unknownTasks(await this.#store.connection(), scope, request);
   }
 
+  /** Gives back what a claim took whose answer never arrived: this session keeps it alive, and does not know of it. */
+  async #releaseUnheld({ sessionId }: WorkerSession): Promise<void> {
+    const { dialect, scope, tables } = this.#store;
+    const { sql: text, parameters } = dialect.builder
+      .selectFrom(tables.results)
+      .select(["id", "fence"])
+      .where("backend", "=", scope.backend)
+      .where("phase", "=", sql.lit(PHASE.running))
+      .where("session_id", "=", sessionId)
+      .compile();
+    const connection = await this.#store.connection();
+    const rows = await connection.query(text, parameters as readonly string[]);
+    const unknown = rows
+      .map((row) => ({ id: toText(row["id"]), fence: toNumber(row["fence"]) }))
+      .filter(({ id, fence }) => this.#held.get(id) !== fence)
+      .map((row) => ({ ...row, outcome: RELEASE, changes: null, cancelled: false }));
+    if (unknown.length === 0) return;
+    await this.#completeAll(unknown);
+    this.#store.changes.announce("work");
+  }
+
+  #announceFinished(ids: readonly string[]): void {
+    this.#onFinished(ids);
+    this.#store.changes.announce("finished");
+  }
+
   #grantLease(session: WorkerSession): Promise<void> {
     const lease = this.renewLease(session);
     this.#lease = lease;
@@ -178,43 +220,66 @@ export class DatabaseWorkerStore implements WorkerStore {
     await dialect.endSession(await this.#store.connection(), scope, sessionId);
   }
 
-  async #completeAll(
+  async #completeAll(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
+    const isPlain = completions.every(
+      ({ outcome, changes }) => outcome.type === "successful" && changes === null,
+    );
+    if (!isPlain) {
+      return this.#store.transaction(async (executor) => {
+        const stored = await this.#succeedAll(executor, completions);
+        return this.#settleOthers(executor, completions, stored);
+      });
+    }
+    // The usual case is one statement, which stands by itself.
+    const stored = await this.#succeedAll(await this.#store.connection(), completions);
+    return stored.size === completions.length
+      ? completions.map(() => "recorded")
+      : this.#store.transaction((executor) => this.#settleOthers(executor, completions, stored));
+  }
+
+  /** Stores successes. Resolves with those that were stored. */
+  async #succeedAll(
     executor: Executor,
     completions: readonly Completion[],
-  ): Promise<readonly CompletionAnswer[]> {
+  ): Promise<ReadonlySet<Completion>> {
     const { dialect, scope } = this.#store;
+    const successful: Completion[] = [];
     const successes: Success[] = [];
-    const changed: Completion[] = [];
     for (const completion of completions) {
-      const { id, fence, outcome, changes } = completion;
+      const { id, fence, outcome } = completion;
       if (outcome.type !== "successful") continue;
+      successful.push(completion);
       successes.push({ id, fence, returnValueJson: outcome.returnValueJson });
-      if (changes !== null) changed.push(completion);
     }
-    if (changed.length > 0) {
-      const updates = changed.map(({ id, fence, changes }) => ({
-        id,
-        fence,
-        ...encodeChanges(changes ?? {}),
-      }));
-      await dialect.updateRunning(executor, scope, updates);
-    }
-    const stored = successes.length === 0 ? [] : await dialect.succeed(executor, scope, successes);
+    if (successes.length === 0) return new Set();
+    const updates = successful
+      .filter(({ changes }) => changes !== null)
+      .map(({ id, fence, changes }) => ({ id, fence, ...encodeChanges(changes ?? {}) }));
+    if (updates.length > 0) await dialect.updateRunning(executor, scope, updates);
+    const stored = await dialect.succeed(executor, scope, successes);
+    return new Set(successful.filter((_completion, index) => stored[index] === true));
+  }
+
+  async #settleOthers(
+    executor: Executor,
+    completions: readonly Completion[],
+    stored: ReadonlySet<Completion>,
+  ): Promise<readonly CompletionAnswer[]> {
+    const now = new Date(await this.#store.dialect.now(executor));
     const answers: CompletionAnswer[] = [];
-    let next = 0;
     for (const completion of completions) {
-      const isStored = completion.outcome.type === "successful" && stored[next++] === true;
-      answers.push(isStored ? "recorded" : await this.#settle(executor, completion));
+      answers.push(
+        stored.has(completion) ? "recorded" : await this.#settle(executor, completion, now),
+      );
     }
     return answers;
   }
 
   /** The way of every outcome but a plain success: core's own transition, on the locked row. */
-  async #settle(executor: Executor, completion: Completion): Promise<CompletionAnswer> {
+  async #settle(executor: Executor, completion: Completion, now: Date): Promise<CompletionAnswer> {
     const { dialect, scope } = this.#store;
     const row = await dialect.lockRow(executor, scope, completion.id);
     if (row?.["status"] !== "RUNNING" || toNumber(row["fence"]) !== completion.fence) return "lost";
-    const now = new Date(await dialect.now(executor));
     const { record, answer } = transitions.settle(toRecord(row), completion, now);
     await dialect.saveRow(executor, scope, record);
     return answer;
@@ -235,6 +300,8 @@ export class DatabaseWorkerStore implements WorkerStore {
     return finished;
   }
 }
+
+const RELEASE = { type: "release" } as const;
 
 /** A claimed row that decodes only what is asked for. */
 class ClaimedRow implements ClaimedTask {

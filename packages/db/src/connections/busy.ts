@@ -6,6 +6,9 @@ import { isBusy } from "./errors.ts";
 const EAGER_TRIES = 4;
 const LONGEST_PAUSE_MS = 25;
 
+/** How long a busy database is tried again when nothing else is said, in milliseconds. */
+export const DEFAULT_BUSY_LIMIT_MS = 60_000;
+
 /**
  * Runs something again while the database is busy, up to a limit. The event loop is free in between.
  *

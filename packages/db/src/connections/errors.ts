@@ -18,8 +18,27 @@ const CODE_NAMES: readonly (readonly [string, number])[] = [
   ["SQLITE_MISMATCH", MISMATCH],
 ];
 
+/** SQLSTATEs of a statement or transaction that others stood in the way of: serialization failure, deadlock, lock not available. */
+const CONFLICTS: readonly string[] = ["40001", "40P01", "55P03"];
+/** Classes of SQLSTATEs, or whole ones, that tell about the server and the schema rather than about the data. */
+const SERVER_STATES: readonly string[] = [
+  "08", // connection
+  "28", // authorization
+  "3D", // no such database
+  "3F", // no such schema
+  "40", // rolled back for others
+  "42", // no such table or column, or no right to it
+  "53", // out of memory, disk or connections
+  "55", // not in the state for it
+  "57", // shut down, or cancelled
+  "58", // the server's own system
+  "XX", // the server's own mistakes
+  "25006", // read-only, as after a failover
+];
+
 /** The store is busy for the moment; the same statement may be tried again. */
 export function isBusy(error: unknown): boolean {
+  if (CONFLICTS.includes(sqlState(error))) return true;
   const code = sqliteCode(error);
   return code !== BUSY_SNAPSHOT && [BUSY, LOCKED].includes(code & 0xff);
 }
@@ -32,16 +51,20 @@ export function isBusy(error: unknown): boolean {
  */
 export function toTasksError(error: unknown, where: string): TasksError {
   if (TasksError.is(error)) return error;
-  const message = redact(error instanceof Error ? error.message : String(error));
+  const message = redact(messageOf(error));
   const options = { cause: error };
   if ([TOOBIG, CONSTRAINT, MISMATCH].includes(sqliteCode(error) & 0xff)) {
+    return new InvalidTask(`${where} refused a row: ${message}`, options);
+  }
+  const state = sqlState(error);
+  if (state !== "" && !SERVER_STATES.some((prefix) => state.startsWith(prefix))) {
     return new InvalidTask(`${where} refused a row: ${message}`, options);
   }
   return new BackendUnavailable(`${where}: ${message}${advice(error, message)}`, options);
 }
 
 function advice(error: unknown, message: string): string {
-  if (/no such table/i.test(message)) {
+  if (/no such table/i.test(message) || sqlState(error) === "42P01") {
     return ". Create the tables with `tasks migrate`, or `await backend.migrate()`.";
   }
   if (sqliteCode(error) === BUSY_SNAPSHOT) {
@@ -56,4 +79,20 @@ function sqliteCode(error: unknown): number {
   if ("errcode" in error && typeof error.errcode === "number") return error.errcode;
   const name = "code" in error && typeof error.code === "string" ? error.code : "";
   return CODE_NAMES.find(([prefix]) => name.startsWith(prefix))?.[1] ?? 0;
+}
+
+/** The five characters with which servers of the SQL standard name an error; empty when it is not theirs. */
+function sqlState(error: unknown): string {
+  if (typeof error !== "object" || error === null || !("code" in error)) return "";
+  const { code } = error;
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code)
+    ? code
+    : "";
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // A host with several addresses fails with one error for each, and no message of its own.
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [];
+  return error.message !== "" || first === undefined ? error.message : messageOf(first);
 }

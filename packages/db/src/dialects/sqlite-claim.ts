@@ -3,6 +3,7 @@ import type { ClaimRequest, WorkerSession } from "@tasks/core/worker";
 import type { Connection, Executor, Row, SqlValue } from "../connection.ts";
 import type { Scope } from "../dialect.ts";
 import { toNumber, toText } from "../rows.ts";
+import { claimedRow, compareRows } from "./claimed-row.ts";
 import { claimStatement, sqliteStatements } from "./sqlite-statements.ts";
 
 /** Scheduled rows that become ready in one statement. */
@@ -82,7 +83,7 @@ async function runClaim(
     workerId,
     ...params,
   ]);
-  const claimed = rows.map((row) => claimedRow(row, now, sessionId, firstWorkers));
+  const claimed = rows.map((row) => claimedRow(row, { now, sessionId, firstWorkers }));
   // `returning` promises no order.
   return claimed.length > 1 ? claimed.sort(compareRows) : claimed;
 }
@@ -141,49 +142,4 @@ async function queuesOf(
   const { backend } = scope;
   const rows = await executor.query(sqliteStatements(scope.tables).readyQueues, [backend, backend]);
   return rows.map((row) => toText(row["name"])).filter((name) => !excludeQueues.includes(name));
-}
-
-/** A row as a claim left it. Most have no history, and read as their first attempt. */
-function claimedRow(row: Row, now: number, sessionId: string, firstWorkers: string): Row {
-  // Named one by one: a spread of a driver's row takes several times as long.
-  const claimed = {
-    seq: row["seq"],
-    id: row["id"],
-    fence: row["fence"],
-    queue_name: row["queue_name"],
-    task_name: row["task_name"],
-    priority: row["priority"],
-    due: row["due"],
-    run_after: row["run_after"],
-    enqueued_at: row["enqueued_at"],
-    max_lost: row["max_lost"],
-    metadata: row["metadata"],
-    args: row["args"],
-    status: "RUNNING",
-    started_at: now,
-    last_attempted_at: now,
-    finished_at: null,
-    session_id: sessionId,
-    cancel_requested: 0,
-    worker_ids: firstWorkers,
-    errors: "[]",
-    progress: null,
-    logs: "[]",
-    failures: 0,
-    lost: 0,
-    return_value: null,
-  };
-  if (typeof row["history"] !== "string") return claimed;
-  const [worker_ids, errors, progress, logs, started_at, failures, lost] = JSON.parse(
-    row["history"],
-  ) as unknown[];
-  return { ...claimed, worker_ids, errors, progress, logs, started_at, failures, lost };
-}
-
-function compareRows(a: Row, b: Row): number {
-  return (
-    Number(b["priority"]) - Number(a["priority"]) ||
-    Number(a["due"]) - Number(b["due"]) ||
-    Number(a["seq"]) - Number(b["seq"])
-  );
 }

@@ -11,7 +11,7 @@ import type { Executor, SqlValue } from "../connection.ts";
 import type { Scope } from "../dialect.ts";
 import { toRecord, toText } from "../rows.ts";
 import { ROWS_PER_INSERT, sqliteStatements } from "./sqlite-statements.ts";
-import { phaseOf } from "./sqlite-values.ts";
+import { phaseOf } from "./values.ts";
 
 /** Stores requests in order: plain ones many at a time, unique ones each by itself. */
 export async function insertTasks(

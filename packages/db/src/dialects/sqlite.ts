@@ -18,7 +18,7 @@ import { insertTasks } from "./sqlite-insert.ts";
 import type { SqliteLeaseData } from "./sqlite-lease.ts";
 import { sqliteMigrations } from "./sqlite-migrations.ts";
 import { sqliteStatements } from "./sqlite-statements.ts";
-import { jsonOrNull, phaseOf } from "./sqlite-values.ts";
+import { jsonOrNull, phaseOf } from "./values.ts";
 
 /** Which file a connection is on, and by which build of SQLite. */
 const IDENTITY = `select

@@ -1,0 +1,244 @@
+import { RECORD_COLUMNS } from "../rows.ts";
+import type { TableNames } from "../tables.ts";
+import { NOW, postgresNames } from "./postgres-names.ts";
+
+/** Statements of one set of tables. Texts are built once; connections prepare them once, under a name. */
+export type PostgresStatements = Readonly<Record<StatementName, string>>;
+
+type StatementName =
+  | "insert"
+  | "insertMany"
+  | "insertUnique"
+  | "releaseWindow"
+  | "readUnique"
+  | "lockRow"
+  | "claimOne"
+  | "claimQueue"
+  | "claimQueues"
+  | "claimAll"
+  | "readyInMs"
+  | "readyInMsOfAll"
+  | "unknownTasks"
+  | "unknownTasksOfAll"
+  | "promote"
+  | "succeed"
+  | "saveRow"
+  | "updateRunning"
+  | "readStates"
+  | "renewLease"
+  | "endSession"
+  | "findLost"
+  | "forgetSessions"
+  | "deleteFinished"
+  | "deleteFinishedOf"
+  | "countFinished"
+  | "countFinishedOf";
+
+const COLUMNS = RECORD_COLUMNS.join(", ");
+const BEST_FIRST = "order by priority desc, due, seq";
+/** Queues one claim looks into; more than the tasks it may take would be of no use. */
+const MOST_QUEUES = 200;
+/** Ready rows that the look for unknown tasks goes through. */
+const UNKNOWN_ROWS = 10_000;
+
+/** What a claim gives back. What only rows with a history have comes packed in one column. */
+const CLAIMED_COLUMNS = `seq, id, fence, queue_name, task_name, priority, due, run_after, enqueued_at, max_lost, metadata, args, last_attempted_at,
+  case when fence > 1 or progress is not null or logs <> '[]' or failures <> 0
+    then json_build_array(worker_ids, errors, progress, logs, started_at, failures, lost)::text end as history`;
+
+/** Builds the statements. Lists travel as one text in PostgreSQL's notation for arrays, so that every driver sends them the same way. */
+export function postgresStatements(tables: TableNames): PostgresStatements {
+  const key = tables.results;
+  let statements = built.get(key);
+  if (statements === undefined) {
+    statements = Object.freeze(buildStatements(tables));
+    built.set(key, statements);
+  }
+  return statements;
+}
+
+const built = new Map<string, PostgresStatements>();
+
+/** A list parameter, taken apart once for the statement rather than once per row. */
+function list(parameter: string): string {
+  return `array(select unnest(${parameter}::text::text[]))`;
+}
+
+function buildStatements(tables: TableNames): PostgresStatements {
+  return {
+    ...insertStatements(tables),
+    ...claimStatements(tables),
+    ...completionStatements(tables),
+    ...sessionStatements(tables),
+    ...pruneStatements(tables),
+  };
+}
+
+function insertStatements(
+  tables: TableNames,
+): Pick<
+  PostgresStatements,
+  "insert" | "insertMany" | "insertUnique" | "releaseWindow" | "readUnique"
+> {
+  const { results } = postgresNames(tables);
+  const columns =
+    "backend, id, queue_name, task_name, priority, max_lost, metadata, args, phase, due, run_after, enqueued_at";
+  /** Times follow the server's clock: a relative one counts from now. */
+  const values = `$1::text, r.id, r.queue_name, r.task_name, r.priority, r.max_lost, r.metadata, r.args,
+  case when coalesce(r.run_after, ${NOW} + r.delay, 0) <= ${NOW} then 1 else 2 end,
+  coalesce(r.run_after, ${NOW} + r.delay, ${NOW}), coalesce(r.run_after, ${NOW} + r.delay), ${NOW}`;
+  const one = `(select $2::text as id, $3::text as queue_name, $4::text as task_name, $5::smallint as priority, $6::integer as max_lost,
+  $7::text as metadata, $8::text as args, $9::bigint as run_after, $10::bigint as delay) r`;
+  const many = `json_to_recordset($2::text::json) as r(id text, queue_name text, task_name text, priority smallint, max_lost integer,
+  metadata text, args text, run_after bigint, delay bigint)`;
+  return {
+    insert: `insert into ${results} (${columns}) select ${values} from ${one} returning enqueued_at`,
+    insertMany: `with stored as (insert into ${results} (${columns}) select ${values} from ${many}) select ${NOW} as enqueued_at`,
+    insertUnique: `insert into ${results} (${columns}, unique_key, unique_scope, unique_until)
+select ${values}, $11::text, $12::text, ${NOW} + $13::bigint from ${one}
+on conflict (backend, unique_key) where unique_key is not null do nothing returning enqueued_at`,
+    releaseWindow: `update ${results} set unique_key = null where backend = $1 and unique_key = $2 and unique_until <= ${NOW}`,
+    readUnique: `select ${COLUMNS}, coalesce(unique_until <= ${NOW}, false) as is_over from ${results} where backend = $1 and unique_key = $2`,
+  };
+}
+
+function claimStatements(
+  tables: TableNames,
+): Pick<
+  PostgresStatements,
+  | "claimOne"
+  | "claimQueue"
+  | "claimQueues"
+  | "claimAll"
+  | "readyInMs"
+  | "readyInMsOfAll"
+  | "unknownTasks"
+  | "unknownTasksOfAll"
+  | "promote"
+> {
+  const { results } = postgresNames(tables);
+  /** Parameters: 1 session, 2 list of this worker alone, 3 this worker as JSON, 4 backend, 5 task names. */
+  const claimOf = (where: string): string => `update ${results} set
+  phase = 3, fence = fence + 1, started_at = coalesce(started_at, ${NOW}), last_attempted_at = ${NOW}, session_id = $1,
+  worker_ids = case when worker_ids like '[_%]' and worker_ids <> '[]' then left(worker_ids, -1) || ',' || $3::text || ']' else $2::text end,
+  unique_key = case when unique_scope = 'until-started' then null else unique_key end
+where ${where}
+returning ${CLAIMED_COLUMNS}`;
+  const ready = (backend: string, queue: string, names: string): string =>
+    `phase = 1 and backend = ${backend} and queue_name = ${queue} and task_name = any(${list(names)})`;
+  // Rows that fell due meanwhile may be better than those that are ready: they are made ready first.
+  const nothingDue = `not exists (select 1 from ${results} where phase = 2 and backend = $4 and due <= ${NOW})`;
+  /** Every queue with ready rows: leaps from one to the next in the index, so that its cost is the number of queues. */
+  const allQueues = (backend: string, excluded: string): string => `(
+    with recursive found(name) as (
+      (select queue_name from ${results} where phase = 1 and backend = ${backend} order by queue_name limit 1)
+      union all
+      select (select queue_name from ${results} where phase = 1 and backend = ${backend} and queue_name > found.name order by queue_name limit 1)
+      from found where found.name is not null)
+    select name from found where name is not null and name <> all(${list(excluded)}))`;
+  const namedQueues = (names: string): string =>
+    `(select distinct unnest(${names}::text::text[]) as name)`;
+  /** The best n rows are in the n queues with the best heads. Others may hold some of them: a few more are looked at than wanted. */
+  const claimFrom = (queues: string): string =>
+    claimOf(`phase = 1 and seq = any(array(
+  select seq from ${results} where phase = 1 and seq = any(array(
+    select row.seq from (
+      select queue.name from ${queues} queue cross join lateral (
+        select priority, due, seq from ${results} where ${ready("$4", "queue.name", "$5")} ${BEST_FIRST} limit 1) head
+      order by head.priority desc, head.due, head.seq limit least($6::integer, ${MOST_QUEUES})) best
+    cross join lateral (
+      select priority, due, seq from ${results} where ${ready("$4", "best.name", "$5")} ${BEST_FIRST} limit 3 * $6::integer) row
+    where ${nothingDue}
+    order by row.priority desc, row.due, row.seq limit 3 * $6::integer))
+  ${BEST_FIRST} limit $6::integer for update skip locked))`);
+  const readyInMs = (queues: string): string => `select case when exists (
+    select 1 from ${queues} queue cross join lateral (
+      select 1 from ${results} where ${ready("$1", "queue.name", "$2")} limit 1) head) then 0
+  else (select greatest(0, due - ${NOW}) from ${results} where phase = 2 and backend = $1 order by due limit 1) end as ms`;
+  const unknown = (
+    queues: string,
+  ): string => `select distinct task_name from (select task_name from ${results}
+  where phase = 1 and backend = $1 and queue_name in (select name from ${queues} queue) limit ${UNKNOWN_ROWS}) ready
+where task_name <> all(${list("$2")}) limit 10`;
+  return {
+    claimOne: claimOf(
+      `id = $6 and backend = $4 and phase in (1, 2) and task_name = any(${list("$5")})`,
+    ),
+    claimQueue: claimOf(`phase = 1 and seq = any(array(
+  select seq from ${results} where ${ready("$4", "$7", "$5")} and ${nothingDue}
+  ${BEST_FIRST} limit $6::integer for update skip locked))`),
+    claimQueues: claimFrom(namedQueues("$7")),
+    claimAll: claimFrom(allQueues("$4", "$7")),
+    readyInMs: readyInMs(namedQueues("$3")),
+    readyInMsOfAll: readyInMs(allQueues("$1", "$3")),
+    unknownTasks: unknown(namedQueues("$3")),
+    unknownTasksOfAll: unknown(allQueues("$1", "$3")),
+    promote: `update ${results} set phase = 1 where phase = 2 and seq = any(array(
+  select seq from ${results} where phase = 2 and backend = $1 and due <= ${NOW} order by due limit $2 for update skip locked))`,
+  };
+}
+
+function completionStatements(
+  tables: TableNames,
+): Pick<PostgresStatements, "lockRow" | "succeed" | "saveRow" | "updateRunning" | "readStates"> {
+  const { results } = postgresNames(tables);
+  // Taken apart once for the statement; a scalar subquery is not run again for each row.
+  const byAttempt = "((select $2::text::jsonb) -> (id || ' ' || fence))";
+  return {
+    lockRow: `select ${COLUMNS} from ${results} where id = $1 and backend = $2 for update`,
+    succeed: `update ${results} set phase = 4, finished_at = ${NOW}, return_value = ${byAttempt} #>> '{}',
+  unique_key = case when unique_scope = 'window' then unique_key end
+where id = any(${list("$1")}) and phase = 3 and cancel_requested = 0 and ${byAttempt} is not null
+returning id`,
+    saveRow: `update ${results} set phase = case when $1::smallint = 1 and $2::bigint > ${NOW} then 2 else $1::smallint end,
+  due = $2, run_after = $3, started_at = $4, last_attempted_at = $5, finished_at = $6,
+  failures = $7, lost = $8, cancel_requested = $9, exception_class = $10,
+  unique_key = case when $6::bigint is null or unique_scope = 'window' then unique_key end,
+  worker_ids = $11, errors = $12, metadata = $13, progress = $14, logs = $15, return_value = $16
+where id = $17 and backend = $18`,
+    updateRunning: `update ${results} set progress = coalesce(${byAttempt} ->> 0, progress),
+  metadata = coalesce(${byAttempt} ->> 1, metadata), logs = coalesce(${byAttempt} ->> 2, logs)
+where id = any(${list("$1")}) and phase = 3 and ${byAttempt} is not null`,
+    readStates: `select id, fence, status, cancel_requested from ${results} where id = any(${list("$1")})`,
+  };
+}
+
+function sessionStatements(
+  tables: TableNames,
+): Pick<PostgresStatements, "renewLease" | "endSession" | "findLost" | "forgetSessions"> {
+  const { results, workers } = postgresNames(tables);
+  return {
+    renewLease: `insert into ${workers} as worker (session_id, backend, worker_id, queue_names, concurrency, started_at, last_seen_at, expires_at)
+values ($1, $2, $3, $4, $5, ${NOW}, ${NOW}, ${NOW} + $6::bigint)
+on conflict (session_id) do update set last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at where worker.expires_at > 0`,
+    // Kept with a lease of 1970 until it is forgotten, so that a renewal on its way does not bring it back.
+    endSession: `update ${workers} set expires_at = 0 where session_id = $1`,
+    findLost: `with recursive found(name) as (
+  (select session_id from ${results} where phase = 3 and backend = $1 order by session_id limit 1)
+  union all
+  select (select session_id from ${results} where phase = 3 and backend = $1 and session_id > found.name order by session_id limit 1)
+  from found where found.name is not null)
+select id from ${results} where phase = 3 and backend = $1 and (session_id is null or session_id = any(array(
+  select name from found where name is not null
+    and not exists (select 1 from ${workers} where session_id = name and expires_at > ${NOW}))))
+order by seq limit $2`,
+    forgetSessions: `delete from ${workers} where backend = $1 and expires_at < ${NOW} - $2::bigint`,
+  };
+}
+
+function pruneStatements(
+  tables: TableNames,
+): Pick<
+  PostgresStatements,
+  "deleteFinished" | "deleteFinishedOf" | "countFinished" | "countFinishedOf"
+> {
+  const { results } = postgresNames(tables);
+  const finished = `from ${results} where backend = $1 and phase = $2 and finished_at <= $3`;
+  const ofQueues = `and queue_name = any(${list("$4")})`;
+  return {
+    deleteFinished: `delete from ${results} where seq = any(array(select seq ${finished} order by finished_at limit $4 for update skip locked))`,
+    deleteFinishedOf: `delete from ${results} where seq = any(array(select seq ${finished} ${ofQueues} order by finished_at limit $5 for update skip locked))`,
+    countFinished: `select count(*) as count ${finished}`,
+    countFinishedOf: `select count(*) as count ${finished} ${ofQueues}`,
+  };
+}

@@ -1,0 +1,30 @@
+import { InvalidTaskBackend } from "@tasks/core";
+
+import type { ConnectionOptions, Database } from "./open-database.ts";
+
+/**
+ * Decides what renews leases.
+ *
+ * @param source where a thread would connect to; `null` when it cannot.
+ * @param isFine nothing better is to be had, so that there is nothing to warn of.
+ * @throws InvalidTaskBackend
+ */
+export function heartbeatOf(
+  { heartbeat }: ConnectionOptions,
+  source: string | object | null,
+  isFine: boolean,
+): Pick<Database, "leaseSource" | "isTimedUnasked"> {
+  if (heartbeat !== undefined && heartbeat !== "thread" && heartbeat !== "timer") {
+    throw new InvalidTaskBackend(
+      `heartbeat must be "thread" or "timer", not ${JSON.stringify(heartbeat)}.`,
+    );
+  }
+  if (heartbeat === "thread" && source === null) {
+    throw new InvalidTaskBackend(
+      'heartbeat "thread" needs a database given by url, or as a connection of node:sqlite or a pool of pg.',
+    );
+  }
+  return heartbeat === "timer"
+    ? { leaseSource: null, isTimedUnasked: false }
+    : { leaseSource: source, isTimedUnasked: source === null && !isFine };
+}

@@ -1,0 +1,152 @@
+import { InvalidTaskBackend, NotSupported } from "@tasks/core";
+import type { Kysely } from "kysely";
+import type * as Pg from "pg";
+import type { ClientConfig } from "pg";
+
+import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
+import { KyselyConnection } from "./connections/kysely-connection.ts";
+import type { PgListener, PgPool } from "./connections/pg-client.ts";
+import { BEGIN_POSTGRES, PgConnection } from "./connections/pg-connection.ts";
+import { PostgresDialect } from "./dialects/postgres.ts";
+import { heartbeatOf } from "./heartbeat.ts";
+import type { ConnectionOptions, Database } from "./open-database.ts";
+
+/** How long connecting may take, in milliseconds. */
+const CONNECT_MS = 10_000;
+/**
+ * Settings of our own connections. A plan that was made while the table was empty is kept until the table is analyzed; without scans of whole tables it is
+ * right at every size. What the planner then thinks of costs must not start its compiler.
+ */
+const SETTINGS =
+  "set jit = off; set enable_seqscan = off; set enable_bitmapscan = off; set default_transaction_isolation = 'read committed'";
+
+/** A database whose pool is the backend's own. */
+export function fromPostgresUrl(url: string, options: ConnectionOptions): Database {
+  const where = describe(url);
+  const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS, poolSize = 10, pooler = false } = options;
+  if (!Number.isInteger(poolSize) || poolSize < 1 || poolSize > 1000) {
+    throw new InvalidTaskBackend(
+      `poolSize must be a whole number from 1 to 1000, not ${String(poolSize)}.`,
+    );
+  }
+  const config: ClientConfig = {
+    connectionString: url,
+    application_name: "tasks",
+    connectionTimeoutMillis: CONNECT_MS,
+    keepAlive: true,
+  };
+  return {
+    ...common(),
+    connect: async () => {
+      const { Client, Pool } = await loadPg();
+      const pool = new Pool({
+        ...config,
+        max: poolSize,
+        allowExitOnIdle: true,
+        ...(pooler ? {} : { onConnect: async (client) => void (await client.query(SETTINGS)) }),
+      });
+      // An idle connection that breaks is replaced; whoever needs one meets the trouble that lasts.
+      pool.on("error", () => undefined);
+      return new PgConnection(pool, {
+        where,
+        busyLimitMs,
+        owned: true,
+        named: !pooler,
+        createListener: pooler ? null : () => new Client(config),
+      });
+    },
+    ...heartbeatOf(options, config, false),
+    key: null,
+  };
+}
+
+/** A database behind a pool of the user's. */
+export function fromPostgresPool(pool: PgPool, options: ConnectionOptions): Database {
+  const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
+  return {
+    ...common(),
+    connect: async () =>
+      new PgConnection(pool, {
+        where: "PostgreSQL database (pg)",
+        busyLimitMs,
+        owned: false,
+        named: false,
+        createListener: listenerOf(pool),
+      }),
+    ...heartbeatOf(options, clientConfigOf(pool), false),
+    key: pool,
+  };
+}
+
+/** A database behind a Kysely instance of the user's. */
+export function fromPostgresKysely(
+  kysely: Kysely<unknown>,
+  isEmbedded: boolean,
+  options: ConnectionOptions,
+): Database {
+  const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
+  return {
+    ...common(),
+    connect: async () =>
+      new KyselyConnection(kysely, BEGIN_POSTGRES, {
+        where: "PostgreSQL database (Kysely)",
+        busyLimitMs,
+        owned: false,
+      }),
+    // A database inside this process dies with it.
+    ...heartbeatOf(options, null, isEmbedded),
+    key: kysely.getExecutor().adapter,
+  };
+}
+
+function common(): Pick<Database, "dialect" | "migratesItself" | "busyLimitMs"> {
+  return {
+    dialect: new PostgresDialect(),
+    migratesItself: false,
+    // A statement that failed has ended the caller's transaction: there is nothing to try again in it.
+    busyLimitMs: 0,
+  };
+}
+
+async function loadPg(): Promise<typeof Pg> {
+  try {
+    return await import("pg");
+  } catch (cause) {
+    throw new NotSupported("postgres: urls need the package pg: npm install pg.", { cause });
+  }
+}
+
+/** A url as errors show it: without user and password. */
+function describe(url: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    // The error of the parser shows the whole text.
+    throw new InvalidTaskBackend(
+      "The PostgreSQL url cannot be read: write postgres://user:password@host:5432/database, with special characters of the password percent-encoded.",
+    );
+  }
+  return `PostgreSQL database ${parsed.host}${parsed.pathname}`;
+}
+
+/** The settings of a pool's clients, as far as a thread can be given them; `null` when it cannot. */
+function clientConfigOf({ options }: PgPool): ClientConfig | null {
+  const all = options as ClientConfig;
+  const { connectionString, host, port, user, database, password, ssl } = all;
+  const config = { connectionString, host, port, user, database, password, ssl };
+  try {
+    // Passwords may be functions, and certificates may come with some.
+    return structuredClone(
+      Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)),
+    );
+  } catch {
+    return null;
+  }
+}
+
+function listenerOf(pool: PgPool): (() => PgListener) | null {
+  if (!("Client" in pool) || typeof pool.Client !== "function") return null;
+  const Client = pool.Client as new (config: object) => PgListener;
+  return () => new Client(pool.options);
+}

@@ -1,0 +1,20 @@
+import { testBackend } from "@tasks/conformance/vitest";
+import { DatabaseBackend } from "@tasks/db";
+
+import { openBackend } from "./support/open.ts";
+import { createPool, inPgTransaction, postgresUrl } from "./support/postgres.ts";
+
+const url = postgresUrl();
+const pool = createPool();
+
+testBackend({
+  name: "@tasks/db, PostgreSQL by url",
+  parallel: 6,
+  createBackend: ({ namespace, ...options }) =>
+    openBackend({ url, poolSize: 4, tablePrefix: `${namespace}_`, ...options }),
+  destroy: async ({ namespace }) => {
+    await using backend = new DatabaseBackend({ url, poolSize: 1, tablePrefix: `${namespace}_` });
+    await backend.migrate({ to: 0 });
+  },
+  withTransaction: (_backend, run) => inPgTransaction(pool, run),
+});
