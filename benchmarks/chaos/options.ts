@@ -17,7 +17,8 @@ const LARGEST_SEED = 2 ** 31;
 /** Reads the command line. @throws TypeError for an unknown option or a bad value. */
 export function readChaosOptions(args: readonly string[]): ChaosOptions | "help" {
   const { values, positionals } = parseArgs({
-    args: [...args],
+    // Script runners hand over the dashes that end their own options.
+    args: args[0] === "--" ? args.slice(1) : [...args],
     allowPositionals: true,
     options: {
       help: { type: "boolean" },
