@@ -22,7 +22,7 @@ it.each([0, 1, 2, 3, 4, 5])(
       async ({ id }) => {
         answered.push(id);
         if (id !== "first") return;
-        for (let count = 0; count < microtasks; count++) await undefined;
+        for (let count = 0; count < microtasks; count++) await Promise.resolve();
         writer.add(completion("second"));
       },
     );
