@@ -1,8 +1,5 @@
 import type { KnipConfig } from "knip";
 
-/** Test files that no test runner names. */
-const testEntries = ["test/**/*.test-d.ts", "test/packed/*.mjs"];
-
 const config: KnipConfig = {
   // Declarations name the types of exported functions, so those are exported with them.
   ignoreExportsUsedInFile: { interface: true, type: true },
@@ -17,22 +14,20 @@ const config: KnipConfig = {
       // The packaging proof calls these commands by name.
       ignoreDependencies: ["@arethetypeswrong/cli", "publint"],
     },
-    "packages/*": { entry: testEntries },
-    // The thread is started by its address.
-    "packages/core": { entry: [...testEntries, "src/worker/lease-thread.ts"] },
-    // A thread and a process, likewise.
+    // Compiled, not run; and a thread that is started by its address.
+    "packages/core": { entry: ["test/**/*.test-d.ts", "src/worker/lease-thread.ts"] },
+    // Run on the packed packages.
+    "packages/cli": { entry: ["test/packed/*.mjs"] },
+    // A thread and a process.
     "packages/db": {
       entry: [
-        ...testEntries,
-        "src/dialects/sqlite-lease.ts",
         "src/dialects/postgres-lease.ts",
+        "src/dialects/sqlite-lease.ts",
         "test/support/child.ts",
       ],
-      // Offered to users; this package has no code for it yet.
-      ignoreDependencies: ["mysql2"],
     },
     // Run by node:test in a process of its own.
-    "packages/conformance": { entry: [...testEntries, "test/fixtures/*.ts"] },
+    "packages/conformance": { entry: ["test/fixtures/*.ts"] },
     // A thread and a process, likewise.
     "apps/file-backend": { entry: ["src/lease.ts", "test/support/worker-process.ts"] },
   },

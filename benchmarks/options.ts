@@ -65,7 +65,8 @@ export const USAGE = `Usage: pnpm --dir benchmarks bench [sqlite] [options]
 /** Reads the command line. @throws TypeError for an unknown option. */
 export function readOptions(args: readonly string[]): Options | "help" {
   const { values, positionals } = parseArgs({
-    args: [...args],
+    // Script runners hand over the dashes that end their own options.
+    args: args[0] === "--" ? args.slice(1) : [...args],
     allowPositionals: true,
     options: {
       help: { type: "boolean" },

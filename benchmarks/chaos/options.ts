@@ -8,6 +8,7 @@ export const CHAOS_USAGE = `Usage: pnpm --dir benchmarks chaos [sqlite] [options
   --tasks n          tasks to enqueue (default 5000)
   --seconds n        how long workers are killed (default 60)
   --workers n        worker processes (default 2)
+  --every n          milliseconds from one fault to the next, on average (default 500)
   --lease n          lease in milliseconds (default 1500)
   --broken unfenced  run on a store that stores outcomes no matter who brings them: must fail`;
 
@@ -16,7 +17,8 @@ const LARGEST_SEED = 2 ** 31;
 /** Reads the command line. @throws TypeError for an unknown option or a bad value. */
 export function readChaosOptions(args: readonly string[]): ChaosOptions | "help" {
   const { values, positionals } = parseArgs({
-    args: [...args],
+    // Script runners hand over the dashes that end their own options.
+    args: args[0] === "--" ? args.slice(1) : [...args],
     allowPositionals: true,
     options: {
       help: { type: "boolean" },
@@ -24,6 +26,7 @@ export function readChaosOptions(args: readonly string[]): ChaosOptions | "help"
       tasks: { type: "string" },
       seconds: { type: "string" },
       workers: { type: "string" },
+      every: { type: "string" },
       lease: { type: "string" },
       broken: { type: "string" },
     },
@@ -40,6 +43,7 @@ export function readChaosOptions(args: readonly string[]): ChaosOptions | "help"
     tasks: whole("tasks", values.tasks, 5000),
     seconds: whole("seconds", values.seconds, 60),
     workers: whole("workers", values.workers, 2),
+    everyMs: whole("every", values.every, 500),
     leaseMs: whole("lease", values.lease, 1500),
     broken,
   };
@@ -47,8 +51,8 @@ export function readChaosOptions(args: readonly string[]): ChaosOptions | "help"
 
 /** The command that does the same again. */
 export function toCommand(options: ChaosOptions): string {
-  const { seed, tasks, seconds, workers, leaseMs, broken } = options;
-  const command = `pnpm --dir benchmarks chaos sqlite --seed ${seed} --tasks ${tasks} --seconds ${seconds} --workers ${workers} --lease ${leaseMs}`;
+  const { seed, tasks, seconds, workers, everyMs, leaseMs, broken } = options;
+  const command = `pnpm --dir benchmarks chaos sqlite --seed ${seed} --tasks ${tasks} --seconds ${seconds} --workers ${workers} --every ${everyMs} --lease ${leaseMs}`;
   return broken === null ? command : `${command} --broken ${broken}`;
 }
 

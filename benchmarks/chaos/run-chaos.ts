@@ -14,6 +14,8 @@ export interface ChaosOptions extends Omit<StoreOptions, "file"> {
   /** How long workers are killed, in seconds. */
   readonly seconds: number;
   readonly workers: number;
+  /** Time from one fault to the next, on average, in milliseconds. */
+  readonly everyMs: number;
 }
 
 /** What a run came to. */
@@ -31,14 +33,14 @@ const LOAD_PART = 0.8;
 
 /** Enqueues tasks while workers are killed and stalled, lets the rest finish in peace, and says what became of them. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, tasks, seconds, leaseMs, broken } = options;
+  const { seed, tasks, seconds, everyMs, leaseMs, broken } = options;
   return inRunFolder({ leaseMs, broken }, async (run) => {
     const { backend, workers } = run;
     for (let index = 0; index < options.workers; index++) workers.start();
     const durationMs = seconds * 1000;
     const [load] = await Promise.all([
       enqueueLoad(createRandom(seed), tasks, durationMs * LOAD_PART),
-      storm(workers, createRandom(seed + 1), durationMs, leaseMs),
+      storm(workers, createRandom(seed + 1), { durationMs, everyMs, leaseMs }),
     ]);
     const settledMs = await settle(backend);
     return {

@@ -3,24 +3,28 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { between, type Random } from "./random.ts";
 import type { Workers } from "./workers.ts";
 
-/** How often something happens to a worker, in milliseconds. */
-const SHORTEST_MS = 250;
-const LONGEST_MS = 750;
 /** Part of the faults that are stalls instead of kills. */
 const STALLS = 0.05;
 /** How long a stall lasts, in leases. */
 const STALL_LEASES = 2.5;
 
+/** How hard the storm blows. */
+export interface StormOptions {
+  readonly durationMs: number;
+  /** Time from one fault to the next, on average. */
+  readonly everyMs: number;
+  readonly leaseMs: number;
+}
+
 /** Kills random workers, and stalls some for longer than their lease, until the time is over. */
 export async function storm(
   workers: Workers,
   random: Random,
-  durationMs: number,
-  leaseMs: number,
+  { durationMs, everyMs, leaseMs }: StormOptions,
 ): Promise<void> {
   const endsAtMs = performance.now() + durationMs;
   while (performance.now() < endsAtMs) {
-    await sleep(between(random, SHORTEST_MS, LONGEST_MS));
+    await sleep(between(random, everyMs / 2, everyMs * 1.5));
     const isStall = random() < STALLS;
     const chance = random();
     const victim = workers.alive[Math.floor(chance * workers.alive.length)]!;

@@ -28,6 +28,7 @@ configureTasks({ backends: { default: backend } });
 const worker = await backend.createWorker({ workerId: options.worker });
 process.once("SIGTERM", () => void worker.stop());
 process.once("disconnect", abandon);
+process.send?.("ready");
 await worker.run();
 process.off("disconnect", abandon);
 

@@ -7,6 +7,8 @@ import type { WorkerProcessOptions } from "./worker-process.ts";
 export interface ChaosWorker {
   readonly name: string;
   readonly process: ChildProcess;
+  /** It can be stopped gracefully from now on. */
+  readonly ready: Promise<unknown>;
 }
 
 /** A worker that was killed, and when. */
@@ -43,7 +45,7 @@ export class Workers implements AsyncDisposable {
     const name = `worker-${++this.#started}`;
     const options: WorkerProcessOptions = { ...this.#options, worker: name };
     const child = fork(new URL("./worker-process.ts", import.meta.url), [JSON.stringify(options)]);
-    const worker: ChaosWorker = { name, process: child };
+    const worker: ChaosWorker = { name, process: child, ready: once(child, "message") };
     this.#alive.push(worker);
     return worker;
   }
@@ -78,9 +80,10 @@ export class Workers implements AsyncDisposable {
   }
 }
 
-async function stopGracefully({ name, process: child }: ChaosWorker): Promise<void> {
+async function stopGracefully({ name, process: child, ready }: ChaosWorker): Promise<void> {
   if (child.exitCode !== null) throw new Error(`${name} ended by itself with ${child.exitCode}.`);
   const exited = once(child, "exit") as Promise<[number | null, string | null]>;
+  await Promise.race([ready, exited]);
   child.kill("SIGTERM");
   const [code, signal] = await exited;
   if (code !== 0) throw new Error(`${name} ended with ${signal ?? code} when it was stopped.`);

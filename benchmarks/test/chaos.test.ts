@@ -14,6 +14,7 @@ describe.concurrent("workers that are killed and stalled", () => {
         tasks: 150,
         seconds: 3,
         workers: 2,
+        everyMs: 500,
         leaseMs: 500,
         broken: null,
       });

@@ -297,12 +297,10 @@ export abstract class Backend implements AsyncDisposable {
   }
 
   /**
-   * Called after `taskEnqueued` was sent for a stored record; what it gives back is what the caller of `enqueue` sees. Backends that run tasks
-   * inside `enqueue` do so here; the others leave it alone.
+   * Called after `taskEnqueued` was sent for a stored record; what it gives back is what the caller of `enqueue` sees. For backends that run tasks
+   * inside `enqueue`; the others leave it out.
    */
-  async afterEnqueue(record: TaskRecord): Promise<TaskRecord> {
-    return record;
-  }
+  afterEnqueue?(record: TaskRecord): Promise<TaskRecord>;
 
   /** The record with this id, or `undefined` when there is none or the id is malformed. */
   async readRecord(_id: string): Promise<TaskRecord | undefined> {

@@ -1,54 +1,54 @@
-import { createHash } from "node:crypto";
-
-import type { Backend, Enqueued, EnqueueRequest, UniqueClaim } from "./backend.ts";
+import type { Backend, Enqueued, EnqueueOptions, EnqueueRequest } from "./backend.ts";
 import { InvalidTask } from "./errors.ts";
 import { createId } from "./ids.ts";
 import { encodeJson, type JsonObject, type JsonValue } from "./json.ts";
 import type { AnyTask } from "./registry.ts";
 import { toMilliseconds } from "./run-after.ts";
-import { announceEnqueued } from "./signals.ts";
-import type { TaskSettings } from "./task-options.ts";
+import { announceEnqueued, isAnnounced } from "./signals.ts";
+import type { TaskRecord } from "./task-record.ts";
 import { TaskResult } from "./task-result.ts";
 
-/** Stores one call of a task. */
-export async function enqueueOne(task: AnyTask, args: readonly unknown[]): Promise<TaskResult> {
-  const backend = task.getBackend();
-  validateForBackend(task, backend);
-  const request = await toRequest(task, backend, args);
-  return toResult(backend, await backend.enqueue(request, transactionOf(task)));
-}
-
-/** Stores many calls of a task. */
-export async function enqueueMany(
+/** Stores calls of a task: one as such, several as a batch. */
+export async function enqueueAll(
   task: AnyTask,
   calls: Iterable<readonly unknown[]>,
 ): Promise<TaskResult[]> {
   const backend = task.getBackend();
-  validateForBackend(task, backend);
+  const problem = findProblem(task, backend);
+  if (problem !== undefined) throw new InvalidTask(problem);
   const requests: EnqueueRequest[] = [];
-  for (const args of calls) requests.push(await toRequest(task, backend, args));
-  if (requests.length === 0) return [];
+  for (const args of calls) {
+    if (task.settings.input !== null) await checkInput(task, args);
+    const request = toRequest(task, backend, args);
+    requests.push(hasKeys(task) ? await withKeys(task, args, request) : request);
+  }
+  const stored = await store(backend, requests, transactionOf(task));
+  // Many results are made in one go when nobody is to be told of each.
+  if (backend.afterEnqueue === undefined && !isAnnounced("enqueued")) {
+    return stored.map(({ record, deduplicated }) => new TaskResult(backend, record, deduplicated));
+  }
   const results: TaskResult[] = [];
-  for (const enqueued of await backend.enqueueMany(requests, transactionOf(task))) {
-    results.push(await toResult(backend, enqueued));
+  for (const { record, deduplicated } of stored) {
+    const announced = deduplicated ? record : await announceStored(backend, record);
+    results.push(new TaskResult(backend, announced, deduplicated));
   }
   return results;
 }
 
-async function toResult(backend: Backend, { record, deduplicated }: Enqueued): Promise<TaskResult> {
-  if (deduplicated) return new TaskResult(backend, record, true);
-  await announceEnqueued(backend, record);
-  return new TaskResult(backend, await backend.afterEnqueue(record));
+async function store(
+  backend: Backend,
+  requests: readonly EnqueueRequest[],
+  options: EnqueueOptions | undefined,
+): Promise<readonly Enqueued[]> {
+  const [first] = requests;
+  if (first === undefined) return [];
+  if (requests.length > 1) return backend.enqueueMany(requests, options);
+  return [await backend.enqueue(first, options)];
 }
 
-/**
- * Checks a task against what its backend can do, before anything is stored.
- *
- * @throws InvalidTask naming the first ability that is missing.
- */
-function validateForBackend(task: AnyTask, backend: Backend): void {
-  const problem = findProblem(task, backend);
-  if (problem !== undefined) throw new InvalidTask(problem);
+async function announceStored(backend: Backend, record: TaskRecord): Promise<TaskRecord> {
+  await announceEnqueued(backend, record);
+  return (await backend.afterEnqueue?.(record)) ?? record;
 }
 
 /** What a backend has against a task; `undefined` when nothing. */
@@ -91,19 +91,14 @@ function isGiven(transaction: unknown): boolean {
   return transaction !== null && transaction !== undefined;
 }
 
-function transactionOf(task: AnyTask): { readonly transaction: unknown } | undefined {
+function transactionOf(task: AnyTask): EnqueueOptions | undefined {
   const { transaction } = task.settings;
   return isGiven(transaction) ? { transaction } : undefined;
 }
 
-async function toRequest(
-  task: AnyTask,
-  backend: Backend,
-  args: readonly unknown[],
-): Promise<EnqueueRequest> {
+function toRequest(task: AnyTask, backend: Backend, args: readonly unknown[]): EnqueueRequest {
   const { settings } = task;
   const { maxPayloadBytes } = backend.supports;
-  if (settings.input !== null) await checkInput(task, args);
   const { value, json } = encodeJson(args, "args", maxPayloadBytes);
   // A copy of its own: what is done to one result's metadata must not reach the next.
   const metadata = encodeJson(settings.metadata, "metadata", maxPayloadBytes);
@@ -119,8 +114,8 @@ async function toRequest(
     delayMs: runAfter === null || runAfter instanceof Date ? null : toMilliseconds(runAfter),
     maxLost: settings.maxLost,
     metadata: metadata.value as JsonObject,
-    unique: uniqueClaim(settings, args as never, json),
-    concurrency: concurrencyClaim(settings, args as never),
+    unique: null,
+    concurrency: null,
   };
 }
 
@@ -135,35 +130,20 @@ async function checkInput(task: AnyTask, args: readonly unknown[]): Promise<void
   await parseInput(task, args[0]);
 }
 
-function uniqueClaim(settings: TaskSettings, args: never, argsJson: string): UniqueClaim | null {
-  const { unique } = settings;
-  if (unique === null) return null;
-  const { key, scope, onConflict = "return-existing" } = unique;
-  const isWindow = typeof scope === "object";
+function hasKeys({ settings }: AnyTask): boolean {
+  return settings.unique !== null || settings.concurrency !== null;
+}
+
+async function withKeys(
+  task: AnyTask,
+  args: readonly unknown[],
+  request: EnqueueRequest,
+): Promise<EnqueueRequest> {
+  // Loaded on demand: most tasks have no keys.
+  const { concurrencyClaim, uniqueClaim } = await import("./keys.ts");
   return {
-    key: storedKey(settings.name, key === undefined ? argsJson : callKey("unique", key, args)),
-    scope: isWindow ? "window" : scope,
-    windowMs: isWindow ? scope.windowMs : 0,
-    onConflict,
+    ...request,
+    unique: uniqueClaim(task.settings, args, request.argsJson),
+    concurrency: concurrencyClaim(task.settings, args),
   };
-}
-
-function concurrencyClaim(settings: TaskSettings, args: never): EnqueueRequest["concurrency"] {
-  const { concurrency } = settings;
-  if (concurrency === null) return null;
-  const { key, limit } = concurrency;
-  const text = key === undefined ? "" : callKey("concurrency", key, args);
-  return { key: storedKey(settings.name, text), limit };
-}
-
-function callKey(option: string, key: (...args: never[]) => unknown, args: never): string {
-  const text = key(...(args as never[]));
-  if (typeof text === "string") return text;
-  throw new InvalidTask(`${option}.key must return a string, not ${typeof text}.`);
-}
-
-/** Keys of any length and content become short and storable; short plain ones stay readable. */
-function storedKey(taskName: string, text: string): string {
-  if (/^[\x20-\x7e]{0,120}$/.test(text)) return `${taskName}/${text}`;
-  return `${taskName}#${createHash("sha256").update(text).digest("hex")}`;
 }

@@ -67,7 +67,8 @@ class Normalizer {
   readonly #maxBytes: number;
   /** Keys from the root to the value at hand; numbers are array indexes. */
   readonly #path: (string | number)[] = [];
-  readonly #ancestors = new Set<object>();
+  /** The objects along the path; few enough to search one by one. */
+  readonly #ancestors: object[] = [];
   /** A lower bound of the JSON text's length so far. */
   #size = 0;
   /** What this class itself threw. */
@@ -118,24 +119,25 @@ class Normalizer {
 
   #object(value: object): JsonValue {
     if (isBytes(value)) return this.#text(this.#decode(value));
-    if (this.#ancestors.has(value)) throw this.#unsupported("a cycle");
+    if (this.#ancestors.includes(value)) throw this.#unsupported("a cycle");
     if (this.#path.length >= MAX_JSON_DEPTH) {
       throw this.#unsupported(`nesting deeper than ${MAX_JSON_DEPTH}`);
     }
     this.#grow(2);
-    this.#ancestors.add(value);
+    this.#ancestors.push(value);
     const copy = Array.isArray(value) ? this.#array(value) : this.#record(value);
-    this.#ancestors.delete(value);
+    this.#ancestors.pop();
     return copy;
   }
 
   #array(value: readonly unknown[]): JsonValue[] {
     // A sparse array of a billion holes must not be walked before its size is refused.
     this.#grow(Math.max(0, value.length - 1));
-    return Array.from(
-      { length: value.length },
-      (_, index) => this.#child(value, index) as JsonValue,
-    );
+    const copy: JsonValue[] = [];
+    for (let index = 0; index < value.length; index++) {
+      copy.push(this.#child(value, index) as JsonValue);
+    }
+    return copy;
   }
 
   #record(value: object): JsonObject {

@@ -33,13 +33,17 @@ export async function announceEnqueued(backend: Backend, record: TaskRecord): Pr
   await announce(backend, record, taskEnqueued, enqueuedChannel);
 }
 
-/** Tells whether anyone would notice an announcement, so that a worker need not build the record. */
-export function isAnnounced(event: "started" | "finished"): boolean {
-  if (isLogged("info")) return true;
-  return event === "started"
-    ? taskStarted.hasReceivers || startedChannel.hasSubscribers
-    : taskFinished.hasReceivers || finishedChannel.hasSubscribers;
+/** Tells whether anyone would notice an announcement, so that whoever has many to make need not build them. */
+export function isAnnounced(event: "enqueued" | "started" | "finished"): boolean {
+  const [level, signal, diagnostics] = announcements[event];
+  return isLogged(level) || signal.hasReceivers || diagnostics.hasSubscribers;
 }
+
+const announcements = {
+  enqueued: ["debug", taskEnqueued, enqueuedChannel],
+  started: ["info", taskStarted, startedChannel],
+  finished: ["info", taskFinished, finishedChannel],
+} as const;
 
 /** Announces that an attempt begins. */
 export async function announceStarted(backend: Backend, record: TaskRecord): Promise<void> {

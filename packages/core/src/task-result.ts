@@ -191,24 +191,49 @@ export class TaskResult<T = unknown> {
 
   #show(record: TaskRecord): void {
     this.#record = record;
-    Object.assign(this, {
-      args: record.args,
-      queueName: record.queueName,
-      priority: record.priority,
-      status: record.status,
-      runAfter: record.runAfter,
-      metadata: record.metadata,
-      enqueuedAt: record.enqueuedAt,
-      startedAt: record.startedAt,
-      lastAttemptedAt: record.lastAttemptedAt,
-      finishedAt: record.finishedAt,
-      errors: record.errors,
-      workerIds: record.workerIds,
-      attempts: record.workerIds.length,
-      progress: record.progress,
-      logs: record.logs,
-    });
+    show(this, record);
   }
+}
+
+/** The fields that a refresh replaces; readonly for everyone else. */
+type Shown = {
+  -readonly [
+    Field in
+      | "args"
+      | "queueName"
+      | "priority"
+      | "status"
+      | "runAfter"
+      | "metadata"
+      | "enqueuedAt"
+      | "startedAt"
+      | "lastAttemptedAt"
+      | "finishedAt"
+      | "errors"
+      | "workerIds"
+      | "attempts"
+      | "progress"
+      | "logs"
+  ]: TaskResult[Field];
+};
+
+/** Field by field: this runs for every enqueued task, and copying from an object made for it costs several times as much. */
+function show(shown: Shown, record: TaskRecord): void {
+  shown.args = record.args;
+  shown.queueName = record.queueName;
+  shown.priority = record.priority;
+  shown.status = record.status;
+  shown.runAfter = record.runAfter;
+  shown.metadata = record.metadata;
+  shown.enqueuedAt = record.enqueuedAt;
+  shown.startedAt = record.startedAt;
+  shown.lastAttemptedAt = record.lastAttemptedAt;
+  shown.finishedAt = record.finishedAt;
+  shown.errors = record.errors;
+  shown.workerIds = record.workerIds;
+  shown.attempts = record.workerIds.length;
+  shown.progress = record.progress;
+  shown.logs = record.logs;
 }
 
 async function readRecord(backend: Backend, id: string): Promise<TaskRecord> {

@@ -1,6 +1,6 @@
 import type { Backend } from "./backend.ts";
 import { configuredBackend } from "./configuration.ts";
-import { enqueueMany, enqueueOne } from "./enqueue.ts";
+import { enqueueAll } from "./enqueue.ts";
 import { InvalidTask, TaskResultMismatch } from "./errors.ts";
 import type { JsonReturn, SurvivesJson } from "./json-types.ts";
 import type { JsonObject } from "./json.ts";
@@ -88,7 +88,8 @@ export class Task<Args extends readonly unknown[] = readonly unknown[], Return =
    * @throws InvalidTask, InvalidTaskBackend, PayloadTooLarge, DuplicateTask; TypeError for arguments that JSON cannot bring back.
    */
   async enqueue(...args: Args): Promise<TaskResult<Return>> {
-    return (await enqueueOne(this, args)) as TaskResult<Return>;
+    const [result] = await enqueueAll(this, [args]);
+    return result as TaskResult<Return>;
   }
 
   /** The same as `enqueue`. */
@@ -102,7 +103,7 @@ export class Task<Args extends readonly unknown[] = readonly unknown[], Return =
    * @throws as `enqueue`.
    */
   async enqueueMany(calls: Iterable<Args>): Promise<TaskResult<Return>[]> {
-    return (await enqueueMany(this, calls)) as TaskResult<Return>[];
+    return (await enqueueAll(this, calls)) as TaskResult<Return>[];
   }
 
   /** Runs the function here and now, without any backend, and gives back what it returns. A task that takes a context gets one of its own. */

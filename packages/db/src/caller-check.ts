@@ -1,8 +1,12 @@
 import { InvalidTask } from "@tasks/core";
 
 import { connectionKey } from "./caller-transaction.ts";
-import type { Executor } from "./connection.ts";
+import type { Connection, Executor } from "./connection.ts";
+import { readSchemaVersion } from "./migrations.ts";
 import type { Store } from "./store.ts";
+
+/** How long a missing schema may take to appear beside the caller's transaction, in milliseconds. */
+const SCHEMA_PATIENCE_MS = 1000;
 
 /** Makes sure that a caller's transaction may be used beside the backend's connection. Asks once per connection. */
 export class CallerCheck {
@@ -13,14 +17,45 @@ export class CallerCheck {
     this.#store = store;
   }
 
-  /** @throws InvalidTask when the transaction is on another database, or its library and ours would harm the file. */
+  /** @throws InvalidTask when the transaction is on another database, its library and ours would harm the file, or it keeps the schema from being created. */
   async check(transaction: unknown, executor: Executor): Promise<void> {
     const { database, dialect, scope } = this.#store;
     const key = connectionKey(transaction);
     if (key === undefined || key === database.key || this.#passed.has(key)) return;
-    const own = await this.#store.connection();
-    const problem = await dialect.compareConnections(own, executor, scope);
+    const connection = await this.#connection(executor);
+    const problem = await dialect.compareConnections(connection, executor, scope);
     if (problem !== undefined) throw new InvalidTask(`The transaction given ${problem}.`);
     this.#passed.add(key);
   }
+
+  /** A transaction that has written locks out whoever would create the tables, and waits for that here: it must not wait for long. */
+  async #connection(executor: Executor): Promise<Connection> {
+    const { dialect, tables, database } = this.#store;
+    const connection = this.#store.connection();
+    if (!(connection instanceof Promise)) return connection;
+    const isMissing =
+      database.migratesItself &&
+      (await readSchemaVersion(executor, dialect, tables)) < dialect.migrations(tables).length;
+    if (!isMissing) return connection;
+    const overdue = new AbortController();
+    try {
+      return await Promise.race([connection, failLater(overdue.signal)]);
+    } finally {
+      overdue.abort();
+    }
+  }
+}
+
+async function failLater(ended: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(
+        new InvalidTask(
+          "The tables of the task backend do not exist yet, and cannot be created while the transaction given holds the database. " +
+            "Call `await backend.migrate()` once before the first transaction.",
+        ),
+      );
+    }, SCHEMA_PATIENCE_MS);
+    ended.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
 }

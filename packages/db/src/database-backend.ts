@@ -24,7 +24,7 @@ import { QueueWorker, runOne } from "@tasks/core/worker";
 
 import { checkDatabase } from "./check-database.ts";
 import { Enqueuer } from "./enqueuer.ts";
-import type { MigrateOptions } from "./migrations.ts";
+import { schemaSql, type MigrateOptions } from "./migrations.ts";
 import { Monitor } from "./monitor.ts";
 import { openDatabase, type ConnectionOptions, type DatabaseSource } from "./open-database.ts";
 import { prune } from "./prune.ts";
@@ -172,6 +172,11 @@ export class DatabaseBackend extends Backend {
    */
   migrate(options?: MigrateOptions): Promise<readonly string[]> {
     return this.#store.migrate(options);
+  }
+
+  /** What `migrate()` runs on an empty database, as SQL text; `tasks migrate --sql` prints it. */
+  schemaSql(): string {
+    return schemaSql(this.#store.dialect, this.#store.tables);
   }
 
   override check(): Promise<readonly CheckMessage[]> {

@@ -235,6 +235,26 @@ describe("a transaction beside a backend by url", () => {
     elsewhere.close();
   });
 
+  it("is told what to do when it locks a database that has no tables yet, and works after that", async () => {
+    const path = folder.path(`untouched-${createId()}.db`);
+    const handle = new DatabaseSync(path);
+    handle.exec("pragma journal_mode = wal");
+    await using backend = new DatabaseBackend({ url: `sqlite:${path}` });
+    await withBackends({ default: backend }, async () => {
+      handle.exec("begin immediate");
+      await expect(greet.using({ transaction: handle }).enqueue("Ada")).rejects.toThrow(
+        "Call `await backend.migrate()` once before the first transaction",
+      );
+      handle.exec("rollback");
+      await backend.migrate();
+      handle.exec("begin immediate");
+      const result = await greet.using({ transaction: handle }).enqueue("Ada");
+      handle.exec("commit");
+      expect(await backend.readRecord(result.id)).toMatchObject({ args: ["Ada"] });
+    });
+    handle.close();
+  });
+
   it("waits for the write lock when it began as a reader", async () => {
     const path = folder.path("deferred.db");
     await using backend = await openBackend({ url: `sqlite:${path}` });

@@ -1,7 +1,6 @@
 import type { Enqueued, EnqueueRequest, UniqueClaim } from "../backend.ts";
 import type { Clock } from "../clock.ts";
 import { DuplicateTask } from "../errors.ts";
-import { Heap } from "../internal/heap.ts";
 import { isFinished, type TaskRecord } from "../task-record.ts";
 import * as transitions from "../transitions.ts";
 import type {
@@ -14,21 +13,14 @@ import type {
   WorkerSession,
   WorkerStore,
 } from "../worker/worker-store.ts";
+import { MemoryQueues, type Queued } from "./memory-queues.ts";
 
 /** One kept result and what only the store knows of it. */
-export interface Entry {
+export interface Entry extends Queued {
   record: TaskRecord;
-  /** Enqueue order. */
-  readonly sequence: number;
   fence: number;
   sessionId: string | null;
   unique: UniqueClaim | null;
-}
-
-/** A place in a queue; stale once the entry's place has moved on. */
-interface Place {
-  readonly entry: Entry;
-  readonly dueMs: number;
 }
 
 /** A worker session and its lease. */
@@ -43,9 +35,7 @@ export class MemoryStore implements WorkerStore {
   readonly clock: Clock;
   readonly entries: Map<string, Entry> = new Map();
   readonly sessions: Map<string, MemorySession> = new Map();
-  readonly #ready = new Map<string, Heap<Place>>();
-  readonly #scheduled = new Heap<Place>((a, b) => a.dueMs < b.dueMs);
-  readonly #placed = new Map<Entry, Place>();
+  readonly #queues = new MemoryQueues<Entry>();
   readonly #running = new Set<Entry>();
   /** Holders of unique keys. */
   readonly #keys = new Map<string, Entry>();
@@ -79,7 +69,7 @@ export class MemoryStore implements WorkerStore {
     };
     this.entries.set(record.id, entry);
     if (request.unique !== null) this.#keys.set(request.unique.key, entry);
-    this.#place(entry);
+    this.#queues.place(entry, this.clock.now().getTime());
     this.changed();
     return { record, deduplicated: false };
   }
@@ -121,18 +111,18 @@ export class MemoryStore implements WorkerStore {
       const isKnown = entry !== undefined && request.taskNames.includes(entry.record.taskName);
       return isKnown && entry.record.status === "READY" ? [this.#claim(entry, session)] : [];
     }
-    this.#promoteDue();
+    this.#queues.promoteDue(this.clock.now().getTime());
     const known = new Set(request.taskNames);
     const queues = this.#servedQueues(request);
-    const skipped: Place[] = [];
+    const skipped: Entry[] = [];
     const claimed: ClaimedTask[] = [];
     while (claimed.length < request.limit) {
-      const place = this.#takeFirst(queues);
-      if (place === undefined) break;
-      if (known.has(place.entry.record.taskName)) claimed.push(this.#claim(place.entry, session));
-      else skipped.push(place);
+      const entry = this.#queues.takeFirst(queues);
+      if (entry === undefined) break;
+      if (known.has(entry.record.taskName)) claimed.push(this.#claim(entry, session));
+      else skipped.push(entry);
     }
-    for (const place of skipped) this.#readyQueue(place.entry.record.queueName).push(place);
+    for (const entry of skipped) this.#queues.putBack(entry);
     return claimed;
   }
 
@@ -187,7 +177,7 @@ export class MemoryStore implements WorkerStore {
 
   async waitForWork(request: ClaimRequest, maxMs: number, signal: AbortSignal): Promise<void> {
     if (this.#seenVersions.get(request.session.sessionId) !== this.#version) return;
-    const nextDueMs = this.#nextDueMs();
+    const nextDueMs = this.#queues.nextDueMs();
     const untilDueMs = nextDueMs === null ? maxMs : nextDueMs - this.clock.now().getTime();
     await this.waitForChange(Math.max(0, Math.min(maxMs, untilDueMs)), signal);
   }
@@ -196,7 +186,7 @@ export class MemoryStore implements WorkerStore {
     const known = new Set(request.taskNames);
     const queues = new Set(this.#servedQueues(request));
     const names = new Set<string>();
-    for (const { record } of this.#placed.keys()) {
+    for (const { record } of this.#queues.items()) {
       if (queues.has(record.queueName) && !known.has(record.taskName)) names.add(record.taskName);
       if (names.size === 10) break;
     }
@@ -216,8 +206,8 @@ export class MemoryStore implements WorkerStore {
       this.#running.delete(entry);
     }
     if (isFinished(record.status)) this.#releaseKey(entry, "until-finished");
-    if (record.status === "READY") this.#place(entry);
-    else this.#placed.delete(entry);
+    if (record.status === "READY") this.#queues.place(entry, this.clock.now().getTime());
+    else this.#queues.remove(entry);
     this.changed();
   }
 
@@ -225,7 +215,7 @@ export class MemoryStore implements WorkerStore {
   remove(entry: Entry): void {
     this.entries.delete(entry.record.id);
     this.#running.delete(entry);
-    this.#placed.delete(entry);
+    this.#queues.remove(entry);
     if (entry.unique !== null && this.#keys.get(entry.unique.key) === entry) {
       this.#keys.delete(entry.unique.key);
     }
@@ -270,7 +260,7 @@ export class MemoryStore implements WorkerStore {
     entry.fence++;
     entry.sessionId = session.sessionId;
     this.#running.add(entry);
-    this.#placed.delete(entry);
+    this.#queues.remove(entry);
     this.#releaseKey(entry, "until-started");
     const { record, fence } = entry;
     return {
@@ -308,77 +298,8 @@ export class MemoryStore implements WorkerStore {
     if (this.#keys.get(unique.key) === entry) this.#keys.delete(unique.key);
   }
 
-  #place(entry: Entry): void {
-    const { runAfter, enqueuedAt, queueName } = entry.record;
-    const dueMs = (runAfter ?? enqueuedAt).getTime();
-    const place: Place = { entry, dueMs };
-    this.#placed.set(entry, place);
-    if (dueMs > this.clock.now().getTime()) this.#scheduled.push(place);
-    else this.#readyQueue(queueName).push(place);
-  }
-
-  #promoteDue(): void {
-    const nowMs = this.clock.now().getTime();
-    for (;;) {
-      const place = this.#scheduled.peek();
-      if (place === undefined || place.dueMs > nowMs) return;
-      this.#scheduled.pop();
-      if (this.#isCurrent(place)) this.#readyQueue(place.entry.record.queueName).push(place);
-    }
-  }
-
-  #nextDueMs(): number | null {
-    for (;;) {
-      const place = this.#scheduled.peek();
-      if (place === undefined) return null;
-      if (this.#isCurrent(place)) return place.dueMs;
-      this.#scheduled.pop();
-    }
-  }
-
-  #isCurrent(place: Place): boolean {
-    return this.#placed.get(place.entry) === place;
-  }
-
-  #readyQueue(queueName: string): Heap<Place> {
-    let queue = this.#ready.get(queueName);
-    if (queue === undefined) {
-      queue = new Heap(runsBefore);
-      this.#ready.set(queueName, queue);
-    }
-    return queue;
-  }
-
   #servedQueues({ queueNames, excludeQueues }: ClaimRequest): string[] {
     if (!queueNames.includes("*")) return [...queueNames];
-    const all = new Set([...this.#placed.keys()].map(({ record }) => record.queueName));
-    return [...all].filter((name) => !excludeQueues.includes(name));
+    return this.#queues.readyQueues().filter((name) => !excludeQueues.includes(name));
   }
-
-  #takeFirst(queueNames: readonly string[]): Place | undefined {
-    let first: { place: Place; queue: Heap<Place> } | undefined;
-    for (const queueName of queueNames) {
-      const queue = this.#ready.get(queueName);
-      const place = queue === undefined ? undefined : this.#firstCurrent(queue);
-      if (queue === undefined || place === undefined) continue;
-      if (first === undefined || runsBefore(place, first.place)) first = { place, queue };
-    }
-    first?.queue.pop();
-    return first?.place;
-  }
-
-  #firstCurrent(queue: Heap<Place>): Place | undefined {
-    for (;;) {
-      const place = queue.peek();
-      if (place === undefined || this.#isCurrent(place)) return place;
-      queue.pop();
-    }
-  }
-}
-
-function runsBefore(a: Place, b: Place): boolean {
-  const byPriority = b.entry.record.priority - a.entry.record.priority;
-  if (byPriority !== 0) return byPriority < 0;
-  if (a.dueMs !== b.dueMs) return a.dueMs < b.dueMs;
-  return a.entry.sequence < b.entry.sequence;
 }

@@ -1,6 +1,6 @@
 import type { Backend } from "../backend.ts";
 import { DummyBackend } from "../backends/dummy-backend.ts";
-import { taskBackends } from "../configuration.ts";
+import { defaultTaskBackend, taskBackends } from "../configuration.ts";
 import { NotSupported, TasksError } from "../errors.ts";
 import { taskStarted } from "../signals.ts";
 import { DEFAULT_TASK_BACKEND_ALIAS } from "../task-options.ts";
@@ -21,7 +21,8 @@ export interface DrainOptions {
  */
 export async function drain(options: DrainOptions = {}): Promise<number> {
   const { backend: chosen = DEFAULT_TASK_BACKEND_ALIAS, limit = 1000 } = options;
-  const backend = typeof chosen === "string" ? taskBackends.get(chosen) : chosen;
+  const alias = chosen === defaultTaskBackend ? DEFAULT_TASK_BACKEND_ALIAS : chosen;
+  const backend = typeof alias === "string" ? taskBackends.get(alias) : alias;
   let attempts = 0;
   const disconnect = taskStarted.connect(({ sender }) => {
     if (sender === backend) attempts++;

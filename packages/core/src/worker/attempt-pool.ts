@@ -1,5 +1,6 @@
 import type { Backend } from "../backend.ts";
 import { TaskCancelled, TaskLost, WorkerStopping } from "../errors.ts";
+import { Fifo } from "../internal/fifo.ts";
 import { log } from "../log.ts";
 import { AttemptControl, runAttempt } from "../run-attempt.ts";
 import { announceFinished, announceStarted, isAnnounced } from "../signals.ts";
@@ -41,7 +42,7 @@ export class AttemptPool {
   readonly #completions: CompletionWriter<EndedAttempt>;
   readonly #prefetch = new Prefetch();
   readonly #running = new Map<string, Held>();
-  #waiting: Held[] = [];
+  readonly #waiting = new Fifo<Held>();
   #started = 0;
   #mayStart = true;
 
@@ -64,7 +65,7 @@ export class AttemptPool {
 
   /** Nothing runs and nothing waits. */
   get isIdle(): boolean {
-    return this.#running.size === 0 && this.#waiting.length === 0;
+    return this.#running.size === 0 && this.#waiting.size === 0;
   }
 
   /** Outcomes are still on their way to the store. */
@@ -82,7 +83,7 @@ export class AttemptPool {
     if (this.#completions.size > MOST_PENDING) return 0;
     const { concurrency } = this.#session;
     const ahead = this.#prefetch.size(concurrency);
-    const held = this.#running.size + this.#waiting.length;
+    const held = this.#running.size + this.#waiting.size;
     // A claim is worth most when it brings many: with tasks ahead, wait until half of them are used up.
     const isEnough = held >= concurrency && held > concurrency + ahead / 2 - 1;
     return isEnough ? 0 : concurrency + ahead - held;
@@ -90,7 +91,7 @@ export class AttemptPool {
 
   /** How many more attempts may begin under a limit of `maxTasks`. */
   left(maxTasks: number): number {
-    return maxTasks - this.#started - this.#waiting.length;
+    return maxTasks - this.#started - this.#waiting.size;
   }
 
   /** Takes newly claimed tasks, of which `limit` were asked for, and starts as many as there are slots. */
@@ -103,10 +104,10 @@ export class AttemptPool {
     this.#fillSlots();
   }
 
-  /** Asks the store which attempts were cancelled or lost, and tells them. Always reaches the store. */
+  /** Asks the store which attempts were cancelled or lost, and tells them. */
   async check(): Promise<void> {
     const oldEnough = performance.now() - YOUNG_MS;
-    const held = [...this.#running.values(), ...this.#waiting].filter(
+    const held = [...this.#running.values(), ...this.#waiting.items()].filter(
       ({ claimedAtMs, control }) => claimedAtMs < oldEnough && control.reason === undefined,
     );
     if (held.length === 0) return;
@@ -118,17 +119,16 @@ export class AttemptPool {
       const reason = `The lease on task ${id} ran out; it may be running elsewhere.`;
       controls.get(id)?.abort(new TaskLost(reason));
     }
-    this.#waiting = this.#waiting.filter(({ control }) => !(control.reason instanceof TaskLost));
+    const kept = this.#waiting.takeAll().filter(({ control }) => !isLost(control));
+    for (const stillOurs of kept) this.#waiting.push(stillOurs);
   }
 
   /** Gives back what was claimed ahead when it waits longer than this for a slot, in milliseconds. */
   handBack(olderThanMs: number): void {
-    const oldest = this.#waiting[0];
+    const oldest = this.#waiting.peek();
     if (oldest === undefined || performance.now() - oldest.claimedAtMs < olderThanMs) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
     this.#prefetch.reset();
-    for (const held of waiting) this.#release(held);
+    for (const held of this.#waiting.takeAll()) this.#release(held);
     this.#onChange();
   }
 
@@ -168,9 +168,9 @@ export class AttemptPool {
 
   #fillSlots(): void {
     if (!this.#mayStart || this.#completions.size > MOST_PENDING) return;
-    const free = this.#session.concurrency - this.#running.size;
-    if (free <= 0 || this.#waiting.length === 0) return;
-    for (const held of this.#waiting.splice(0, free)) {
+    while (this.#running.size < this.#session.concurrency) {
+      const held = this.#waiting.take();
+      if (held === undefined) return;
       this.#started++;
       this.#running.set(held.claimed.id, held);
       void this.#run(held);
@@ -188,14 +188,14 @@ export class AttemptPool {
     this.#prefetch.ended(performance.now() - startedAtMs);
     // Released by the shutdown meanwhile: nobody waits for it any more.
     if (!this.#running.delete(id)) return;
-    if (control.reason instanceof TaskLost) this.#reportLost(id);
+    if (isLost(control)) this.#reportLost(id);
     else this.#completions.add({ id, fence, claimed, ...end });
     this.#fillSlots();
     this.#onChange();
   }
 
   #release({ claimed, control }: Held): void {
-    if (control.reason instanceof TaskLost) return;
+    if (isLost(control)) return;
     const { id, fence } = claimed;
     const outcome = { type: "release" } as const;
     this.#completions.add({ id, fence, claimed, outcome, changes: null, cancelled: false });
@@ -226,4 +226,8 @@ export class AttemptPool {
       taskId: id,
     });
   }
+}
+
+function isLost({ reason }: AttemptControl): boolean {
+  return reason instanceof TaskLost;
 }

@@ -40,9 +40,7 @@ export class CompletionWriter<Item extends Completion> {
 
   add(completion: Item): void {
     this.#pending.push(completion);
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeAll();
   }
 
   /** Resolves when nothing is pending, or after `giveUp()`. */
@@ -60,25 +58,28 @@ export class CompletionWriter<Item extends Completion> {
     await new Promise<void>((resolve) => setImmediate(resolve));
     let refusals = 0;
     while (this.#pending.length > 0 && !this.#gaveUp.signal.aborted) {
-      const batch = this.#pending.slice(0, refusals < PATIENCE ? BATCH_SIZE : 1);
-      try {
-        const answers = await this.#store.complete(batch);
-        this.#outage.over();
-        refusals = 0;
-        this.#settle(batch, answers);
-      } catch (error) {
-        if (BackendUnavailable.is(error)) {
-          await this.#outage.pause("store completions", error, this.#gaveUp.signal);
-          continue;
-        }
-        refusals++;
-        if (batch.length === 1 && refusals >= 2 * PATIENCE) {
-          this.#replaceFirst(error);
-          refusals = 0;
-        } else {
-          await this.#outage.pause("store completions", error, this.#gaveUp.signal);
-        }
+      refusals = await this.#writeBatch(refusals);
+    }
+    // In the same breath as the look at what is pending: whatever is added from here on begins anew.
+    this.#writing = undefined;
+  }
+
+  /** @returns how often in a row the store has refused. */
+  async #writeBatch(refusals: number): Promise<number> {
+    const batch = this.#pending.slice(0, refusals < PATIENCE ? BATCH_SIZE : 1);
+    try {
+      const answers = await this.#store.complete(batch);
+      this.#outage.over();
+      this.#settle(batch, answers);
+      return 0;
+    } catch (error) {
+      const isAboutData = !BackendUnavailable.is(error);
+      if (isAboutData && batch.length === 1 && refusals + 1 >= 2 * PATIENCE) {
+        this.#replaceFirst(error);
+        return 0;
       }
+      await this.#outage.pause("store completions", error, this.#gaveUp.signal);
+      return isAboutData ? refusals + 1 : refusals;
     }
   }
 

@@ -22,6 +22,8 @@ export class LeaseKeeper {
   readonly #session: WorkerSession;
   #timer: NodeJS.Timeout | undefined;
   #thread: Thread | undefined;
+  #later: NodeJS.Timeout | undefined;
+  #started = false;
   #stopped = false;
 
   constructor(store: WorkerStore, session: WorkerSession) {
@@ -29,7 +31,16 @@ export class LeaseKeeper {
     this.#session = session;
   }
 
+  /** Begins when the first renewal is due: the registration granted a lease, and a worker that finds nothing needs no thread. */
+  startLater(): void {
+    this.#later = setTimeout(() => this.start(), this.#intervalMs);
+  }
+
+  /** Begins now, unless it has begun. */
   start(): void {
+    clearTimeout(this.#later);
+    if (this.#started || this.#stopped) return;
+    this.#started = true;
     const thread = this.#store.leaseThread?.(this.#session);
     if (thread === undefined) this.#startTimer();
     else this.#startThread(thread);
@@ -37,6 +48,7 @@ export class LeaseKeeper {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    clearTimeout(this.#later);
     clearInterval(this.#timer);
     const thread = this.#thread;
     if (thread === undefined) return;

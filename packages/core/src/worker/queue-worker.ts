@@ -109,7 +109,7 @@ export class QueueWorker implements Worker {
     if (this.#options.startupDelay) await sleep(Math.random() * this.#options.intervalMs, signal);
     if (!(await this.#register())) return;
     this.#recovery.storeAnswered();
-    this.#lease.start();
+    this.#lease.startLater();
     // Failures here mean that the store is away, which the loop reports.
     const onError = (error: unknown): void => {
       log("debug", `A background step of worker ${this.workerId} failed.`, { error });
@@ -174,6 +174,8 @@ export class QueueWorker implements Worker {
       const claimed = await this.#store.claim(this.#claimRequest(limit));
       this.#outage.over();
       this.#mayHaveWork = claimed.length === limit || this.#wasWoken;
+      // Before the first attempt may block the event loop.
+      if (claimed.length > 0) this.#lease.start();
       this.#attempts.add(claimed, limit);
       // A store that answers synchronously and tasks that do too would otherwise keep timers and completions waiting.
       if (claimed.length > 0) await nextTurn();

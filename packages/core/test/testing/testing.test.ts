@@ -1,6 +1,7 @@
 import { AssertionError } from "node:assert";
 
 import {
+  defaultTaskBackend,
   DiscardTask,
   DummyBackend,
   ImmediateBackend,
@@ -219,6 +220,8 @@ describe.each<[string, () => Backend]>([
       expect(await drain()).toBe(0);
       expect(await drain({ backend: "other", limit: 1 }).catch(() => 1)).toBe(1);
       expect(await drain({ backend: other })).toBe(1);
+      await report.enqueue(3);
+      expect(await drain({ backend: defaultTaskBackend })).toBe(1);
     });
   });
 });
