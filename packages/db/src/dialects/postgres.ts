@@ -27,6 +27,10 @@ import { jsonOrNull } from "./values.ts";
 /** Key of the lock that migrations of this package take, whatever their tables are called. */
 const MIGRATION_LOCK = 7_311_904_410;
 
+/** Reads the catalog itself: lookups by name may answer from before a wait for the lock. */
+const HAS_TABLE = `select 1 from pg_class where relname = $1::text and case when $2::text is null then pg_table_is_visible(oid)
+  else relnamespace = (select oid from pg_namespace where nspname = $2::text) end`;
+
 /** Which table of which server a connection works on. */
 const IDENTITY = `select current_database() || ' ' || coalesce(to_regclass($1)::oid::text, '') || ' ' || pg_postmaster_start_time() as identity`;
 
@@ -57,9 +61,8 @@ export class PostgresDialect implements Dialect {
   }
 
   async hasTable(executor: Executor, name: string): Promise<boolean> {
-    const rows = await executor.query("select 1 where to_regclass($1::text) is not null", [
-      quoted(name),
-    ]);
+    const [table, schema = null] = name.split(".").toReversed();
+    const rows = await executor.query(HAS_TABLE, [table ?? name, schema]);
     return rows.length > 0;
   }
 
