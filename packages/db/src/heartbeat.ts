@@ -21,7 +21,7 @@ export function heartbeatOf(
   }
   if (heartbeat === "thread" && source === null) {
     throw new InvalidTaskBackend(
-      'heartbeat "thread" needs a database given by url, or as a connection of node:sqlite or a pool of pg.',
+      'heartbeat "thread" needs a file or server given by url, or a database of node:sqlite or pg.',
     );
   }
   return heartbeat === "timer"

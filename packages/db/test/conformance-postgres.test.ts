@@ -9,9 +9,9 @@ const pool = createPool();
 
 testBackend({
   name: "@tasks/db, PostgreSQL by url",
-  parallel: 6,
+  parallel: 10,
   createBackend: ({ namespace, ...options }) =>
-    openBackend({ url, poolSize: 4, tablePrefix: `${namespace}_`, ...options }),
+    openBackend({ url, poolSize: 3, tablePrefix: `${namespace}_`, ...options }),
   destroy: async ({ namespace }) => {
     await using backend = new DatabaseBackend({ url, poolSize: 1, tablePrefix: `${namespace}_` });
     await backend.migrate({ to: 0 });

@@ -51,6 +51,9 @@ describe("options", () => {
     [{ url: "sqlite:a.db", maxPayloadBytes: 0 }, "maxPayloadBytes must be"],
     [{ url: "sqlite:a.db", synchronous: "off" as "full" }, "synchronous must be"],
     [{ url: "sqlite::memory:", heartbeat: "thread" as const }, "needs a file"],
+    [{ url: "sqlite:a.db", schema: "tasks" }, "schema is for PostgreSQL"],
+    [{ url: "postgres://u:secret@host/db", schema: "a.b" }, "schema must be"],
+    [{ url: "postgres://u:secret@host/db", poolSize: 0 }, "poolSize must be"],
     [{ database: {} as never }, "database must be"],
     [{ kysely: {} as never }, "kysely must be"],
   ])("are refused with a reason: %o", (options, reason) => {
@@ -60,7 +63,7 @@ describe("options", () => {
     expect(create).not.toThrow("secret");
   });
 
-  it.each(["postgres://user:secret@host/db", "mysql://user:secret@host/db"])(
+  it.each(["mariadb://user:secret@host/db", "mysql://user:secret@host/db"])(
     "say that %s is not supported, without its password",
     (url) => {
       const create = (): DatabaseBackend => new DatabaseBackend({ url });

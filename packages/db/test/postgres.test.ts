@@ -223,6 +223,36 @@ describe("a server whose connections break", () => {
   }, 30_000);
 });
 
+describe("a claim whose answer is lost", () => {
+  it("is given back by the session that does not know of it, and counts as no attempt", async () => {
+    const { schema, backend } = await open({ database: lossyPool() });
+    await withBackends({ default: backend }, async () => {
+      const result = await greet.enqueue("Ada");
+      const worker = await backend.createWorker({ batch: true, intervalMs: 10 });
+      await worker.run();
+      await result.refresh();
+      expect(result).toMatchObject({ status: "SUCCESSFUL", attempts: 1 });
+      const { rows } = await pool.query(`select fence, lost from ${schema}.tasks_results`);
+      expect(rows).toEqual([{ fence: 2, lost: 0 }]);
+    });
+  });
+
+  /** A pool whose first claim is carried out, and whose answer never arrives. */
+  function lossyPool(): typeof pool {
+    const lossy = createPool(3);
+    const query = lossy.query.bind(lossy) as (statement: { text: string }) => Promise<unknown>;
+    let isLost = false;
+    lossy.query = (async (statement: { text: string }) => {
+      const answer = (await query(statement)) as { rows: readonly unknown[] };
+      if (isLost || !/^update .* phase = 3, fence/s.test(statement.text)) return answer;
+      if (answer.rows.length === 0) return answer;
+      isLost = true;
+      throw Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+    }) as typeof lossy.query;
+    return lossy;
+  }
+});
+
 describe("addresses", () => {
   it("never show their password", async () => {
     const secret = "hunter2";

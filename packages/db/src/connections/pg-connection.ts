@@ -68,6 +68,8 @@ export class PgConnection implements Connection {
     client.on("notification", ({ payload }) => onMessage(payload ?? ""));
     const close = async (): Promise<void> => {
       isClosing = true;
+      // Whoever waits for the end must not find the process over before it.
+      client.ref?.();
       await client.end().catch(() => undefined);
     };
     try {
