@@ -2,6 +2,7 @@ import { InvalidTask } from "@tasks/core";
 
 import { connectionKey } from "./caller-transaction.ts";
 import type { Connection, Executor } from "./connection.ts";
+import { toTasksError } from "./connections/errors.ts";
 import { readSchemaVersion } from "./migrations.ts";
 import type { Store } from "./store.ts";
 
@@ -23,7 +24,11 @@ export class CallerCheck {
     const key = connectionKey(transaction);
     if (key === undefined || key === database.key || this.#passed.has(key)) return;
     const connection = await this.#connection(executor);
-    const problem = await dialect.compareConnections(connection, executor, scope);
+    const problem = await dialect
+      .compareConnections(connection, executor, scope)
+      .catch((error: unknown) => {
+        throw toTasksError(error, "The given transaction");
+      });
     if (problem !== undefined) throw new InvalidTask(`The transaction given ${problem}.`);
     this.#passed.add(key);
   }

@@ -1,3 +1,5 @@
+import { setTimeout as setTimer } from "node:timers/promises";
+
 import type { ChangeKind, Changes } from "./changes.ts";
 
 /** Shortest pause between two notifications of a kind from this process, in milliseconds: commits with one wait for each other in the server. */
@@ -7,6 +9,8 @@ const LISTENING_LOOK_MS = 5000;
 const DEAF_LOOK_MS = 100;
 /** Pause before the next try to listen, in milliseconds. */
 const RECONNECT_MS = 500;
+/** How long closing waits for the last notifications, in milliseconds. */
+const LAST_SEND_MS = 200;
 
 /** A connection that hears notifications. */
 export interface Subscription {
@@ -73,8 +77,11 @@ export class Notifications implements Changes {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    await Promise.all([this.#senders.work.flush(), this.#senders.finished.flush()]);
-    await this.#subscribing;
+    // A server that is out of reach must not hold up the end of the process.
+    await Promise.race([
+      Promise.all([this.#senders.work.flush(), this.#senders.finished.flush()]),
+      setTimer(LAST_SEND_MS, undefined, { ref: false }),
+    ]);
     await this.#subscription?.close();
     this.#wakeAll();
   }
@@ -122,6 +129,10 @@ export class Notifications implements Changes {
       const subscription = await this.#channel.subscribe((kind) => this.#wake(kind), onLost);
       if (subscription === undefined) this.#canSubscribe = false;
       if (isLost || subscription === undefined) return;
+      if (this.#isClosed) {
+        await subscription.close();
+        return;
+      }
       subscription.setActive(this.#isHeard);
       this.#subscription = subscription;
       this.#restartTimer();

@@ -169,6 +169,28 @@ describe("a transaction of pg", () => {
   });
 });
 
+describe("notifications", () => {
+  it("wake workers and those who wait in another backend, long before anyone looks", async () => {
+    const { schema, backend } = await open();
+    await using other = new DatabaseBackend({ url, schema, poolSize: 2 });
+    const worker = await backend.createWorker({ intervalMs: 60_000 });
+    const running = worker.run();
+    await withBackends({ default: other }, async () => {
+      const first = await greet.enqueue("warm-up");
+      await first.wait({ timeoutMs: 8_000 });
+      const startedAt = performance.now();
+      for (const name of ["Ada", "Grace", "Edsger"]) {
+        const result = await greet.enqueue(name);
+        await result.wait({ timeoutMs: 4_000 });
+      }
+      expect(performance.now() - startedAt).toBeLessThan(2_500);
+    });
+    await worker.stop();
+    await running;
+    await backend.close();
+  }, 15_000);
+});
+
 describe("a Kysely of PostgreSQL", () => {
   it("carries the backend and its transactions, past plugins that rename columns", async () => {
     const kysely = new Kysely<unknown>({

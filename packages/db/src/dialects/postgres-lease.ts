@@ -28,7 +28,7 @@ export async function openLease({
   await client.connect();
   return {
     renew: async () => {
-      await client.query({ name: "renew", text: sql, values: [...params] });
+      await client.query(sql, [...params]);
     },
     close: () => client.end(),
   };
