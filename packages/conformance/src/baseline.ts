@@ -1,6 +1,6 @@
 import type { BaselineEntry } from "./definition.ts";
 import type { Requirement } from "./requirement.ts";
-import type { Verdict } from "./suite.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** Holds an outcome against its baseline entry: a known failure passes until its last day, anything else does not. */
 export function judge(

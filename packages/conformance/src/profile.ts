@@ -3,6 +3,7 @@ import { QueueWorker } from "@tasks/core/worker";
 
 import type { BackendDefinition } from "./definition.ts";
 import { within } from "./internal/deadline.ts";
+import { LEASE_MS } from "./internal/lease.ts";
 import { createNamespace } from "./internal/names.ts";
 import { startRecording } from "./internal/recorder.ts";
 import type { Need, Requirement } from "./requirement.ts";
@@ -13,9 +14,6 @@ export interface Profile {
   /** Needs that are met. */
   readonly offers: ReadonlySet<Need>;
 }
-
-/** Lease of the suite's workers, in milliseconds: short, so that lost ones are found soon. */
-export const LEASE_MS = 1000;
 
 /** Why a requirement does not apply; `undefined` when it does. */
 export function whyNotApplicable(requirement: Requirement, profile: Profile): string | undefined {

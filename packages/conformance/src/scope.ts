@@ -15,6 +15,7 @@ import {
 
 import type { BackendDefinition } from "./definition.ts";
 import { until, within } from "./internal/deadline.ts";
+import { LEASE_MS } from "./internal/lease.ts";
 import { createNamespace, createTaskName } from "./internal/names.ts";
 import {
   recordedEvents,
@@ -23,7 +24,7 @@ import {
   type RecordedLog,
 } from "./internal/recorder.ts";
 import { TaskFunctions, type AnyFunction, type AnyTask } from "./internal/task-functions.ts";
-import { LEASE_MS, type Profile } from "./profile.ts";
+import type { Profile } from "./profile.ts";
 import type { Requirement } from "./requirement.ts";
 
 /** A function of the suite that takes a context. */

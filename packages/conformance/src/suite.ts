@@ -7,16 +7,10 @@ import { readProfile, whyNotApplicable, type Profile } from "./profile.ts";
 import type { ConformanceReport, Outcome } from "./report.ts";
 import type { Requirement } from "./requirement.ts";
 import { Scope } from "./scope.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** Longest a test may take unless it says otherwise, in milliseconds. */
 const TIMEOUT_MS = 20_000;
-
-/** An outcome, and what the test has to throw. */
-export interface Verdict {
-  readonly outcome: Outcome;
-  /** Absent when the test passes or is skipped. */
-  readonly error?: unknown;
-}
 
 /** One run of requirements against one backend. */
 export class Suite {

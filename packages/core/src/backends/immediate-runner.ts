@@ -1,5 +1,6 @@
 import type { Backend } from "../backend.ts";
 import { NotSupported } from "../errors.ts";
+import { logRetry } from "../log-retry.ts";
 import { runAttempt, type AttemptEnd } from "../run-attempt.ts";
 import { announceFinished, announceStarted } from "../signals.ts";
 import { toTaskError } from "../task-error.ts";
@@ -34,7 +35,10 @@ async function attempt(backend: Backend, workerId: string, ready: TaskRecord): P
     },
     { backend, workerId },
   );
-  return complete(running, withoutSnooze(end, running, backend), end.changes, backend.now());
+  const outcome = withoutSnooze(end, running, backend);
+  // Retries follow each other at once here, whatever their wait would be elsewhere.
+  if (outcome.type === "retry") logRetry(running, { ...outcome, delayMs: 0 });
+  return complete(running, outcome, end.changes, backend.now());
 }
 
 function withoutSnooze(

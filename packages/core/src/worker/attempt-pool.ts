@@ -1,6 +1,7 @@
 import type { Backend } from "../backend.ts";
 import { TaskCancelled, TaskLost, WorkerStopping } from "../errors.ts";
 import { Fifo } from "../internal/fifo.ts";
+import { logRetry } from "../log-retry.ts";
 import { log } from "../log.ts";
 import { AttemptControl, runAttempt } from "../run-attempt.ts";
 import { announceFinished, announceStarted, isAnnounced } from "../signals.ts";
@@ -211,12 +212,14 @@ export class AttemptPool {
   }
 
   #announce(ended: EndedAttempt, answer: CompletionAnswer): void {
-    const { type } = ended.outcome;
+    const { outcome, claimed } = ended;
+    const { type } = outcome;
+    if (type === "retry" && answer === "recorded") logRetry(claimed, outcome);
     const isFinal = type === "successful" || type === "failed" || answer === "cancelled";
     if (!isFinal) return;
     if (type === "successful" && answer === "recorded" && !isAnnounced("finished")) return;
     const cancelRequested = answer === "cancelled" || ended.cancelled;
-    const running = { ...ended.claimed.record(), cancelRequested };
+    const running = { ...claimed.record(), cancelRequested };
     void announceFinished(this.#backend, settle(running, ended, this.#backend.now()).record);
   }
 

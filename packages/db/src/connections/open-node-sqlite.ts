@@ -18,6 +18,12 @@ export interface OpenOptions {
 const BUSY_TIMEOUT_MS = 1;
 
 /**
+ * Page size of a new file, in bytes; one that exists keeps its own. An enqueue writes one page of the table and one of each of two indexes, so that
+ * smaller pages than SQLite's 4096 make it cheaper; below 2048, storing many at once gets slower.
+ */
+const PAGE_SIZE = 2048;
+
+/**
  * Opens a file, or `:memory:`, with the SQLite built into Node.
  *
  * @throws NotSupported when this Node has none; BackendUnavailable.
@@ -28,7 +34,7 @@ export async function openNodeSqlite(path: string, options: OpenOptions): Promis
   try {
     const database = new DatabaseSync(path);
     try {
-      database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`);
+      database.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}; pragma page_size = ${PAGE_SIZE}`);
       // Processes that start together on a new file all want to switch it, and until it is switched even reading may have to wait.
       await whileBusy(
         () => database.exec(`pragma journal_mode = wal; pragma synchronous = ${synchronous}`),
