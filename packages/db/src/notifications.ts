@@ -42,7 +42,7 @@ export class Notifications implements Changes {
   };
   readonly #senders: Readonly<Record<ChangeKind, ThrottledSender>>;
   #subscription: Subscription | undefined;
-  #subscribing: Promise<void> | undefined;
+  #isSubscribing = false;
   #canSubscribe = true;
   #triedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
@@ -102,9 +102,10 @@ export class Notifications implements Changes {
   /** Sees to the subscription and to the next look. */
   #look(): void {
     if (this.#isClosed || !this.#isHeard) return;
-    if (this.#subscription === undefined && this.#canSubscribe) {
-      this.#subscribing ??= this.#subscribe().finally(() => {
-        this.#subscribing = undefined;
+    if (this.#subscription === undefined && this.#canSubscribe && !this.#isSubscribing) {
+      this.#isSubscribing = true;
+      void this.#subscribe().finally(() => {
+        this.#isSubscribing = false;
       });
     }
     if (this.#timer !== undefined) return;
