@@ -30,7 +30,6 @@ const RECOVER_ROWS = 500;
 const REGISTER_MS = 100;
 /** Sessions that ended without signing off are shown this long, in milliseconds. */
 const SESSION_GRACE_MS = 60_000;
-
 /** How long after a failed claim its rows are looked for, in milliseconds: a server may take a while to see that its client is gone. */
 const IN_DOUBT_MS = 60_000;
 
@@ -135,8 +134,11 @@ export class DatabaseWorkerStore implements WorkerStore {
     const lost: string[] = [];
     for (const { id, fence } of attempts) {
       const state = states.get(id);
-      if (state?.["status"] !== "RUNNING" || toNumber(state["fence"]) !== fence) lost.push(id);
-      else if (toNumber(state["cancel_requested"]) !== 0) cancelled.push(id);
+      if (state?.["status"] !== "RUNNING" || toNumber(state["fence"]) !== fence) {
+        lost.push(id);
+        // No completion will follow; a newer claim of the same result stays held.
+        if (this.#held.get(id) === fence) this.#held.delete(id);
+      } else if (toNumber(state["cancel_requested"]) !== 0) cancelled.push(id);
     }
     return { cancelled, lost };
   }
