@@ -19,10 +19,23 @@ export interface RestartableServer extends AsyncDisposable {
  *
  * @throws Error saying what to install when there are no such programs.
  */
-export async function startRestartableServer(name: ServiceName): Promise<RestartableServer> {
+export function startRestartableServer(name: ServiceName): Promise<RestartableServer> {
+  return supervise(name);
+}
+
+/**
+ * Starts PgBouncer in transaction mode before a server; it ends with this process, too.
+ *
+ * @throws Error saying what to install when it is not on this machine.
+ */
+export function startPgBouncer(server: string): Promise<RestartableServer> {
+  return supervise("pgbouncer", server);
+}
+
+async function supervise(name: string, ...more: readonly string[]): Promise<RestartableServer> {
   const program = fileURLToPath(new URL("restartable-supervisor.mjs", import.meta.url));
   // Detached, so that Ctrl-C in a terminal reaches the caller alone.
-  const child = spawn(process.execPath, [program, name], {
+  const child = spawn(process.execPath, [program, name, ...more], {
     detached: true,
     stdio: ["pipe", "pipe", "inherit"],
   });

@@ -1,6 +1,6 @@
 /**
  * Owns one throw-away server that is killed and started again at its owner's word, and ends when its stdin closes, as `supervisor.mjs` does. Started by
- * `restartable-server.ts` with the service's name. Each word on stdin, `kill` or `start`, is answered by a line of JSON once it is done.
+ * `restartable-server.ts` with the service's name, and for a pooler the url of the server behind it. Each word on stdin, `kill` or `start`, is answered by a line of JSON once it is done.
  */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { canInstallPackages, installPackages } from "./apt.mjs";
-import { howToProvide } from "./obtain.mjs";
+import { pgbouncer } from "./pgbouncer.mjs";
 import { services } from "./services.mjs";
 
 /** @import { LocalServer, ServiceName } from "./service.ts" */
@@ -18,7 +18,9 @@ import { services } from "./services.mjs";
 const TRIES = 50;
 const PAUSE_MS = 100;
 
-const service = services[/** @type {ServiceName} */ (process.argv[2])];
+const [name = "", target = ""] = process.argv.slice(2);
+const service =
+  name === "pgbouncer" ? pgbouncer(target) : services[/** @type {ServiceName} */ (name)];
 const folder = await mkdtemp(join(tmpdir(), "tasks-restartable-"));
 /** @type {LocalServer | undefined} */
 let server;
@@ -42,8 +44,10 @@ try {
 
 async function startFirst() {
   if (!service.isInstalled() && canInstallPackages()) await installPackages(service.aptPackages);
-  if (!service.isInstalled()) throw new Error(howToProvide([service]));
-  const data = join(folder, service.name);
+  if (!service.isInstalled()) {
+    throw new Error(`Not found on this machine: ${service.product}. Install its programs.`);
+  }
+  const data = join(folder, name);
   await mkdir(data);
   return service.start(data, { durable: true });
 }
