@@ -44,6 +44,11 @@ export class Workers implements AsyncDisposable {
     return this.#stalls;
   }
 
+  /** Resolves when all have started. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#alive.map((worker) => worker.ready));
+  }
+
   start(): ChaosWorker {
     const name = `worker-${++this.#started}`;
     const options: WorkerProcessOptions = { ...this.#options, worker: name };

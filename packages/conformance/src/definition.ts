@@ -34,6 +34,11 @@ export interface BackendDefinition {
    */
   readonly sharesStore?: boolean | undefined;
   /**
+   * The store has one connection, which a transaction of the caller's has to itself: whoever looks from outside meanwhile waits for its end. Requirements that
+   * look are reported as not applicable. @default false
+   */
+  readonly oneConnection?: boolean | undefined;
+  /**
    * Runs `run` inside a transaction of the caller: committed when it resolves, rolled back when it rejects. Required when `supports.transaction` is
    * declared. `transaction` is what the caller would pass to `using({ transaction })`.
    */

@@ -43,6 +43,7 @@ export async function readProfile(definition: BackendDefinition): Promise<Profil
     if (runsAtOnce || supports.worker) offers.add("execution");
     if (backend.queueNames.length === 0) offers.add("queues");
     if (definition.sharesStore ?? supports.worker) offers.add("secondHandle");
+    if (definition.oneConnection !== true) offers.add("outsideView");
     if (supports.worker) await readWorker(backend, offers);
     return { supports, offers };
   } finally {
@@ -57,6 +58,8 @@ const REASONS: Partial<Record<Need, string>> = {
   execution: "the backend runs no tasks",
   queues: "createBackend does not pass `queues` on",
   secondHandle: "the store cannot be opened twice (sharesStore is false)",
+  outsideView:
+    "the store has one connection, which an open transaction has to itself (oneConnection is true)",
   workerStore: "its workers are not QueueWorkers, whose store could be driven step by step",
   shortLease: "createBackend does not pass `leaseMs` on",
 };
