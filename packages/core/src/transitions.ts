@@ -10,10 +10,14 @@ import { toTaskError } from "./task-error.ts";
 import type { TaskError, TaskRecord } from "./task-record.ts";
 import type { AttemptChanges, AttemptOutcome, Completion } from "./worker/worker-store.ts";
 
-/** A request becomes a READY record. */
-export function enqueue(request: EnqueueRequest, now: Date): TaskRecord {
+/**
+ * A request becomes a READY record.
+ *
+ * @param id the record's id, for stores that make their own. @default the request's
+ */
+export function enqueue(request: EnqueueRequest, now: Date, id: string = request.id): TaskRecord {
   return {
-    id: request.id,
+    id,
     taskName: request.taskName,
     status: "READY",
     args: request.args,
