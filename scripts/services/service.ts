@@ -13,8 +13,14 @@ export interface Service {
   /** Whether this machine has what `start` needs. */
   isInstalled(): boolean;
   /** Starts a throw-away server in an empty folder. */
-  start(folder: string): Promise<PrivateServer>;
+  start(folder: string, options: StartOptions): Promise<PrivateServer>;
   readonly docker: DockerRecipe;
+}
+
+/** How a private server is run. */
+export interface StartOptions {
+  /** Commits wait for the disk, as they would in production; otherwise nothing does. */
+  readonly durable: boolean;
 }
 
 /** A server that belongs to the process that started it. */
@@ -29,6 +35,7 @@ export interface DockerRecipe {
   /** The port inside the container. */
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
+  /** What makes it forgetful and quick; left out where commits are to wait for the disk. */
   readonly command: readonly string[];
   /** What the log says once connections are accepted for good. */
   readonly ready: RegExp;
