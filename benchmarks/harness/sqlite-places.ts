@@ -2,42 +2,70 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-/** A database file in a fresh folder, removed with it. */
-export interface TemporaryFile extends AsyncDisposable {
-  readonly path: string;
-}
+import type { Place, Places } from "./place.ts";
 
-/** A fresh file; a copy of `template` when one is given. */
-export async function temporaryFile(folder: string, template?: string): Promise<TemporaryFile> {
-  const parent = await mkdtemp(join(folder, "tasks-bench-"));
-  const path = join(parent, "queue.db");
-  if (template !== undefined) await copyFile(template, path);
-  return {
-    path,
-    [Symbol.asyncDispose]: () => rm(parent, { recursive: true, force: true }),
-  };
-}
+/** Files in fresh folders below a folder. */
+export class SqlitePlaces implements Places {
+  readonly #folder: string;
+  readonly description: string = `SQLite ${process.versions["sqlite"] ?? ""}: everyone on a local file with WAL and synchronous NORMAL.`;
 
-/** A look at a database from outside, by a connection that no contender knows of. */
-export class Observer implements Disposable {
-  readonly #db: DatabaseSync;
-
-  constructor(file: string) {
-    this.#db = new DatabaseSync(file);
-    this.#db.exec("pragma busy_timeout = 10000");
+  constructor(folder: string) {
+    this.#folder = folder;
   }
 
-  /** The first column of the first row. */
-  value(sql: string): unknown {
-    const row = this.#db.prepare(sql).get();
+  async create(template?: Place): Promise<Place> {
+    const folder = await mkdtemp(join(this.#folder, "tasks-bench-"));
+    const path = join(folder, "queue.db");
+    if (template !== undefined) await copyFile(template.address, path);
+    return new SqlitePlace(folder, path);
+  }
+
+  serverCpuUs(): number {
+    return 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+class SqlitePlace implements Place {
+  readonly address: string;
+  readonly #folder: string;
+  #db: DatabaseSync | undefined;
+
+  constructor(folder: string, path: string) {
+    this.#folder = folder;
+    this.address = path;
+  }
+
+  async value(query: string): Promise<unknown> {
+    const row = this.#open().prepare(query).get();
     return row === undefined ? undefined : Object.values(row)[0];
   }
 
-  exec(sql: string): void {
-    this.#db.exec(sql);
+  async exec(statement: string): Promise<void> {
+    this.#open().exec(statement);
   }
 
-  [Symbol.dispose](): void {
-    this.#db.close();
+  async settle(): Promise<void> {
+    this.#open().exec("pragma wal_checkpoint(truncate)");
+    this.#close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #open(): DatabaseSync {
+    if (this.#db === undefined) {
+      this.#db = new DatabaseSync(this.address);
+      this.#db.exec("pragma busy_timeout = 10000");
+    }
+    return this.#db;
+  }
+
+  #close(): void {
+    this.#db?.close();
+    this.#db = undefined;
   }
 }
