@@ -4,7 +4,12 @@ import { ChangeWatcher } from "./change-watcher.ts";
 import type { ChangeKind, Changes } from "./changes.ts";
 import type { Connection, Executor } from "./connection.ts";
 import type { Dialect, Scope } from "./dialect.ts";
-import { migrateSchema, type MigrateOptions } from "./migrations.ts";
+import {
+  migrateSchema,
+  planMigration,
+  type MigrateOptions,
+  type PlannedStep,
+} from "./migrations.ts";
 import { Notifications, type Subscription } from "./notifications.ts";
 import type { Database } from "./open-database.ts";
 import type { TableNames } from "./tables.ts";
@@ -69,6 +74,16 @@ export class Store {
     // An explicit migration says itself what it does, and where it stops.
     const connection = this.#connection ?? (await this.#connect(false));
     return migrateSchema(connection.unhurried ?? connection, this.dialect, this.tables, options);
+  }
+
+  /** What a migration would do; see `planMigration`. Leaves the schema as it is, also where the backend looks after it itself. */
+  async planMigration(options?: MigrateOptions): Promise<readonly PlannedStep[]> {
+    const connection = this.#connection ?? (await this.database.connect());
+    try {
+      return await planMigration(connection, this.dialect, this.tables, options);
+    } finally {
+      if (connection !== this.#connection) await connection.close();
+    }
   }
 
   close(): Promise<void> {

@@ -52,10 +52,10 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
     ) => Promise<void>,
   ): Promise<void> {
     const { backend, schema } = await openBackend();
-    await pool.query(`create table ${schema}.accounts (name text primary key)`);
+    await pool.query(`create table ${schema}.users (email text primary key)`);
     const names = async (): Promise<string[]> => {
-      const { rows } = await pool.query<{ name: string }>(`select name from ${schema}.accounts`);
-      return rows.map((row) => row.name);
+      const { rows } = await pool.query<{ email: string }>(`select email from ${schema}.users`);
+      return rows.map((row) => row.email);
     };
     const library = open(pool, schema);
     await withBackends({ default: backend }, () => run(library, backend, names));
@@ -64,7 +64,7 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
   it("commits rows and tasks together, unseen before", async () => {
     await inSchema(async (library, backend, names) => {
       const result = await library.transaction(async (transaction) => {
-        await library.addAccount(transaction, "Ada");
+        await library.addUser(transaction, "Ada");
         const enqueued = await greet.using({ transaction }).enqueue("Ada");
         expect(enqueued.status).toBe("READY");
         expect(await backend.readRecord(enqueued.id)).toBeUndefined();
@@ -78,7 +78,7 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
   it("rolls both back together", async () => {
     await inSchema(async (library, backend, names) => {
       const failing = library.transaction(async (transaction) => {
-        await library.addAccount(transaction, "Ada");
+        await library.addUser(transaction, "Ada");
         await greet.using({ transaction }).enqueue("Ada");
         await greet.using({ transaction }).enqueueMany([["Grace"], ["Edsger"]]);
         throw new Error("changed my mind");
@@ -92,10 +92,10 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
   it("drops with a savepoint only what was enqueued since", async () => {
     await inSchema(async (library, backend, names) => {
       const kept = await library.transaction(async (transaction) => {
-        await library.addAccount(transaction, "kept");
+        await library.addUser(transaction, "kept");
         const before = await greet.using({ transaction }).enqueue("before");
         const inner = library.savepoint(transaction, async (savepoint) => {
-          await library.addAccount(savepoint, "dropped");
+          await library.addUser(savepoint, "dropped");
           await greet.using({ transaction: savepoint }).enqueue("dropped");
           await greet.using({ transaction: savepoint }).enqueueMany([["dropped"], ["dropped"]]);
           throw new Error("half of it");
