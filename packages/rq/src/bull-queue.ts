@@ -1,10 +1,15 @@
-import { Queue } from "bullmq";
+import type { Queue } from "bullmq";
 
 import { duplicateClient } from "./connection/client.ts";
 import type { RedisStore } from "./connection/redis-store.ts";
 
-/** A plain BullMQ queue on our jobs, for tools that show queues. Close it after use. */
-export function openBullQueue(store: RedisStore, name: string): Queue {
-  const connection = duplicateClient(store.client);
-  return new Queue(name, { prefix: store.root, connection, skipMetasUpdate: true });
+/** A plain BullMQ queue on our jobs, for tools that show queues. */
+export async function openBullQueue(store: RedisStore, name: string): Promise<Queue> {
+  // Workers and enqueuers do without it, and start the faster.
+  const bullmq = await import("bullmq");
+  return new bullmq.Queue(name, {
+    prefix: store.root,
+    connection: duplicateClient(store.client),
+    skipMetasUpdate: true,
+  });
 }

@@ -1,7 +1,15 @@
 import type { JsonValue, TaskRecord } from "@tasks/core";
 import { transitions, type ClaimedTask } from "@tasks/core/worker";
 
-import { readArgs, readWorkerIds, toJob, toNumber, toRecord, type Fields, type Job } from "./record.ts";
+import {
+  readArgs,
+  readWorkerIds,
+  toJob,
+  toNumber,
+  toRecord,
+  type Fields,
+  type Job,
+} from "./record.ts";
 
 /** A job as it was before the claim, with what the claim did to it. Decodes only what is asked for. */
 export class ClaimedJob implements ClaimedTask {

@@ -2,6 +2,7 @@
 import type { Lease } from "@tasks/core/worker";
 
 import type { ClientOptions } from "./connection/client.ts";
+import { WireConnection } from "./connection/wire.ts";
 
 /** What the lease thread is given. */
 export interface LeaseData {
@@ -13,30 +14,12 @@ export interface LeaseData {
 }
 
 /** Opens the connection by which a lease thread renews its session's lease. */
-export async function openLease({
-  options,
-  lua,
-  root,
-  values,
-  leaseMs,
-}: LeaseData): Promise<Lease> {
-  const { Redis } = await import("ioredis");
-  const client = new Redis({
-    ...options,
-    lazyConnect: true,
-    // A server that does not answer for the length of a lease has to be asked anew.
-    connectTimeout: leaseMs,
-    commandTimeout: leaseMs,
-    // The thread opens another connection when this one fails.
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-  });
-  client.on("error", () => undefined);
-  await client.connect();
+export async function openLease(data: LeaseData): Promise<Lease> {
+  const connection = await WireConnection.open(data.options, data.leaseMs);
   return {
     renew: async () => {
-      await client.eval(lua, 1, root, ...values);
+      await connection.send("EVAL", data.lua, 1, data.root, ...data.values);
     },
-    close: () => client.disconnect(),
+    close: () => connection.close(),
   };
 }

@@ -43,7 +43,7 @@ export class Monitor {
   }
 
   async listRecords(options: ListOptions): Promise<RecordPage> {
-    const { status, state, queueName, limit = 50, cursor } = options;
+    const { status, state, queueName, taskName, limit = 50, cursor } = options;
     assertChoice("status", status, TASK_STATUSES);
     assertChoice("state", state, TASK_STATES);
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
@@ -53,7 +53,7 @@ export class Monitor {
     const names = await this.#queueNames();
     const queues = queueName === undefined ? names : names.filter((name) => name === queueName);
     const wanted = state === undefined ? status : statusOf(state);
-    const isPossible = status === undefined || wanted === status;
+    const isPossible = (status === undefined || wanted === status) && taskName !== "";
     const pages = await Promise.all(
       (isPossible ? queues : []).map((queue) =>
         this.#listQueue(queue, before, { ...options, status: wanted, limit: limit + 1 }),

@@ -86,14 +86,12 @@ export function readWorkerIds(job: Job): readonly string[] {
  * @param before the record that was read; what is the same is left out where it may be long.
  */
 export function toFields(before: TaskRecord, after: TaskRecord): (string | number)[] {
-  const fields: (string | number)[] = [
-    ...["status", after.status, "runAfter", toMs(after.runAfter)],
-    ...["startedAt", toMs(after.startedAt), "processedOn", toMs(after.lastAttemptedAt)],
-    ...["finishedOn", toMs(after.finishedAt)],
-    ...["workers", JSON.stringify(after.workerIds), "atm", after.workerIds.length],
-    ...["failures", after.failures, "lost", after.lost],
-    ...["cancel", after.cancelRequested ? "1" : ""],
-  ];
+  const fields: (string | number)[] = ["status", after.status];
+  fields.push("runAfter", toMs(after.runAfter), "startedAt", toMs(after.startedAt));
+  fields.push("processedOn", toMs(after.lastAttemptedAt), "finishedOn", toMs(after.finishedAt));
+  fields.push("workers", JSON.stringify(after.workerIds), "atm", after.workerIds.length);
+  fields.push("failures", after.failures, "lost", after.lost);
+  fields.push("cancel", after.cancelRequested ? "1" : "");
   if (after.status !== "RUNNING") fields.push("session", "");
   if (after.status === "SUCCESSFUL") fields.push("returnvalue", JSON.stringify(after.returnValue));
   if (after.errors !== before.errors) fields.push(...errorFields(after.errors));

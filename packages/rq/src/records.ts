@@ -79,7 +79,9 @@ export class Records {
         if (answers[at] === 1) changed[index] = after;
       });
       // A lease that is valid again is an answer too.
-      open = onlyLost ? [] : wishes.filter((_wish, at) => answers[at] !== 1).map(({ index }) => index);
+      open = onlyLost
+        ? []
+        : wishes.filter((_wish, at) => answers[at] !== 1).map(({ index }) => index);
     }
     return changed;
   }

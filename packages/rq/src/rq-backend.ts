@@ -183,7 +183,7 @@ export class RQBackend extends Backend {
    * A plain BullMQ queue on one of this backend's queues, for bull-board and other tools, over a connection of its own. Close it after use. Read with it;
    * jobs that it adds are not tasks, and no worker of ours runs them.
    */
-  bullQueue(queueName: string): Queue {
+  bullQueue(queueName: string): Promise<Queue> {
     return openBullQueue(this.#store, queueName);
   }
 
@@ -217,9 +217,7 @@ export class RQBackend extends Backend {
     hook.afterCommit(async () => {
       const waitedMs = Date.now() - now.getTime();
       const due = requests.map((request) => sooner(request, waitedMs));
-      await (due.length === 1
-        ? this.#enqueuer.enqueue(due[0]!)
-        : this.#enqueuer.enqueueMany(due));
+      await (due.length === 1 ? this.#enqueuer.enqueue(due[0]!) : this.#enqueuer.enqueueMany(due));
     });
     return requests.map((request) => ({
       record: transitions.enqueue(request, now),

@@ -187,9 +187,7 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   /** The usual end of an attempt, as one script. @returns answers by position; `undefined` for what needs the other way. */
-  async #succeedAll(
-    completions: readonly Completion[],
-  ): Promise<(CompletionAnswer | undefined)[]> {
+  async #succeedAll(completions: readonly Completion[]): Promise<(CompletionAnswer | undefined)[]> {
     const answers: (CompletionAnswer | undefined)[] = completions.map(() => undefined);
     const values: ScriptValue[] = [];
     const positions: number[] = [];
@@ -210,13 +208,17 @@ export class RedisWorkerStore implements WorkerStore {
   async #settleAll(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
     const answers: CompletionAnswer[] = completions.map(() => "lost");
     const places = completions.map(({ id }) => ({ queue: this.#queueOf(id), id }));
-    const changed = await this.#parts.records.change(places, (index) => ({ record, fence }, now) => {
-      const completion = completions[index]!;
-      if (record.status !== "RUNNING" || toNumber(fence) !== completion.fence) return undefined;
-      const settled = transitions.settle(record, completion, now);
-      answers[index] = settled.answer;
-      return settled.record;
-    });
+    const changed = await this.#parts.records.change(
+      places,
+      (index) =>
+        ({ record, fence }, now) => {
+          const completion = completions[index]!;
+          if (record.status !== "RUNNING" || toNumber(fence) !== completion.fence) return undefined;
+          const settled = transitions.settle(record, completion, now);
+          answers[index] = settled.answer;
+          return settled.record;
+        },
+    );
     return answers.map((answer, index) => (changed[index] === undefined ? "lost" : answer));
   }
 

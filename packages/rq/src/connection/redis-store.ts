@@ -16,6 +16,7 @@ export class RedisStore {
   readonly #redis: OpenedRedis;
   readonly #root: () => string;
   readonly #timeoutMs: number;
+  #becomingReady: Promise<void> | undefined;
   #isClosed = false;
 
   /** @param root what all keys begin with; asked for at each call, as the alias in it is known after configuration only. */
@@ -87,7 +88,15 @@ export class RedisStore {
     return new BackendUnavailable(`Redis did not answer within ${this.#timeoutMs} ms.`);
   }
 
-  async #ready(): Promise<void> {
+  /** Calls that come during an outage wait together. */
+  #ready(): Promise<void> {
+    this.#becomingReady ??= this.#waitUntilReady().finally(() => {
+      this.#becomingReady = undefined;
+    });
+    return this.#becomingReady;
+  }
+
+  async #waitUntilReady(): Promise<void> {
     if (this.#isClosed) throw new BackendUnavailable("The backend was closed.");
     const { client } = this;
     if (client.status === "wait") client.connect().catch(() => undefined);

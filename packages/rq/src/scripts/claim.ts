@@ -1,5 +1,5 @@
-import { LEASE } from "./sessions.ts";
 import { defineScript, type Script } from "./script.ts";
+import { LEASE } from "./sessions.ts";
 
 /** Which queues a worker serves: "*" and those left out, or those named. Then the tasks it knows. Read from the arguments at `next`. */
 export const SERVED = `
