@@ -26,7 +26,7 @@ import { QueueWorker, runOne } from "@tasks/core/worker";
 
 import { checkDatabase } from "./check-database.ts";
 import { Enqueuer } from "./enqueuer.ts";
-import { schemaSql, type MigrateOptions } from "./migrations.ts";
+import type { MigrateOptions, PlannedStep } from "./migrations.ts";
 import { Monitor } from "./monitor.ts";
 import { openDatabase, type ConnectionOptions, type DatabaseSource } from "./open-database.ts";
 import { prune } from "./prune.ts";
@@ -88,7 +88,10 @@ export class DatabaseBackend extends Backend {
     if (schema !== undefined && database.dialect.name !== "postgres") {
       throw new InvalidTaskBackend("schema is for PostgreSQL; other databases have tablePrefix.");
     }
-    this.#store = new Store(database, tables(tablePrefix, schema), () => this.alias);
+    this.#store = new Store(database, tables(tablePrefix, schema), {
+      alias: () => this.alias,
+      keepsIds: idFunction !== undefined,
+    });
     this.#enqueuer = new Enqueuer(this.#store);
     this.#monitor = new Monitor(this.#store);
     this.#waiter = new ResultWaiter(this.#store);
@@ -179,9 +182,12 @@ export class DatabaseBackend extends Backend {
     return this.#store.migrate(options);
   }
 
-  /** What `migrate()` runs on an empty database, as SQL text; `tasks migrate --sql` prints it. */
-  schemaSql(): string {
-    return schemaSql(this.#store.dialect, this.#store.tables);
+  /**
+   * What `migrate()` would do to the database as it is, each step with its SQL; none when all is in place. Changes nothing. `tasks migrate --dry-run` and
+   * `--sql` print it.
+   */
+  planMigration(options?: MigrateOptions): Promise<readonly PlannedStep[]> {
+    return this.#store.planMigration(options);
   }
 
   override check(): Promise<readonly CheckMessage[]> {
