@@ -97,7 +97,7 @@ describe("damaged rows on PostgreSQL", () => {
         "lost = 2147483647": "violates check constraint",
         "due = 'soon'": "invalid input syntax",
         "status = 'READY'": "can only be updated to DEFAULT",
-        "args = e'\\\\000'": "invalid byte sequence",
+        "args = e'\\000'": "invalid byte sequence",
         "args = null": "violates not-null constraint",
       };
       for (const [change, reason] of Object.entries(refused)) {
