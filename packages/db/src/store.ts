@@ -61,7 +61,7 @@ export class Store {
   async migrate(options?: MigrateOptions): Promise<readonly string[]> {
     // An explicit migration says itself what it does, and where it stops.
     const connection = this.#connection ?? (await this.#connect(false));
-    return migrateSchema(connection, this.dialect, this.tables, options);
+    return migrateSchema(connection.unhurried ?? connection, this.dialect, this.tables, options);
   }
 
   close(): Promise<void> {
