@@ -26,6 +26,11 @@ const config: KnipConfig = {
         "test/support/child.ts",
       ],
     },
+    // Likewise; and a server that tests kill.
+    "packages/rq": {
+      entry: ["src/lease.ts", "test/support/child.ts"],
+      ignoreBinaries: ["redis-server"],
+    },
     // Run by node:test in a process of its own.
     "packages/conformance": { entry: ["test/fixtures/*.ts"] },
     // A thread and a process, likewise.

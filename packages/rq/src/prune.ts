@@ -62,7 +62,7 @@ export async function prune(store: RedisStore, options: PruneOptions = {}): Prom
 }
 
 /** Deletes at most so many results, the first `skipped` passed over; those that BullMQ made are left alone. */
-export async function pruneBatch(
+async function pruneBatch(
   store: RedisStore,
   { queue, kind, ageMs }: Range,
   size: number,

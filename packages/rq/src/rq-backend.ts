@@ -92,7 +92,7 @@ export class RQBackend extends Backend {
     wholeNumber("commandTimeoutMs", commandTimeoutMs, 100, 600_000);
     assertPrefix(prefix);
     const redis = openRedis(options);
-    const canThread = redis.leaseOptions !== null;
+    const canThread = redis.address !== null;
     this.#heartbeat = heartbeat(options.heartbeat, canThread);
     this.#isTimedUnasked = options.heartbeat === undefined && !canThread;
     const root = (): string =>

@@ -57,6 +57,7 @@ export class RedisWorkerStore implements WorkerStore {
   readonly #held = new Map<string, Held>();
   /** Until then a claim whose answer was lost may still turn out to have been carried out, on the clock of `performance.now()`. */
   #inDoubtUntilMs = Number.NEGATIVE_INFINITY;
+  #interruptions = 0;
 
   constructor(parts: WorkerStoreParts) {
     this.#parts = parts;
@@ -72,11 +73,11 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   leaseThread(session: WorkerSession): LeaseThread | undefined {
-    const { leaseOptions } = this.#store.opened;
-    if (leaseOptions === null || this.#parts.heartbeat === "timer") return undefined;
+    const { address } = this.#store.opened;
+    if (address === null || this.#parts.heartbeat === "timer") return undefined;
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const data: LeaseData = {
-      options: leaseOptions,
+      options: address,
       lua: RENEW.lua,
       root: this.#store.root,
       values: leaseValues(session),
@@ -91,7 +92,7 @@ export class RedisWorkerStore implements WorkerStore {
 
   async claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
     const { session, limit, id = "" } = request;
-    if (performance.now() < this.#inDoubtUntilMs) await this.#releaseUnheld(session);
+    if (this.#isInDoubt()) await this.#releaseUnheld(session);
     const values = [...leaseValues(session), JSON.stringify(session.workerId), limit, id];
     let answer: readonly [number, readonly (readonly [string, string, Fields])[]];
     try {
@@ -220,6 +221,15 @@ export class RedisWorkerStore implements WorkerStore {
         },
     );
     return answers.map((answer, index) => (changed[index] === undefined ? "lost" : answer));
+  }
+
+  #isInDoubt(): boolean {
+    const { interruptions } = this.#store;
+    if (interruptions !== this.#interruptions) {
+      this.#interruptions = interruptions;
+      this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
+    }
+    return performance.now() < this.#inDoubtUntilMs;
   }
 
   /** Gives back what a claim took whose answer never arrived: this session keeps it alive, and does not know of it. */

@@ -18,7 +18,7 @@ export interface OpenedRedis {
   /** The backend opened the client, and closes it. */
   readonly isOwn: boolean;
   /** How a lease thread would connect; `null` when it cannot. */
-  readonly leaseOptions: ClientOptions | null;
+  readonly address: ClientOptions | null;
 }
 
 /** How long one try to connect may take, in milliseconds. */
@@ -43,13 +43,15 @@ export function openRedis({ url, connection }: RedisSource): OpenedRedis {
     // A command that waited out an outage would be carried out after its caller has given up.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    // And one that was under way when the connection broke fails at once.
+    maxRetriesPerRequest: 0,
     // After a failover the old address may be that of a replica.
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
   };
   const client = new Redis(options);
   // Whoever waits for a command is told; without a listener ioredis would print.
   client.on("error", () => undefined);
-  return { client, isOwn: true, leaseOptions: address };
+  return { client, isOwn: true, address };
 }
 
 function checked(connection: RedisClient): Omit<OpenedRedis, "isOwn"> {
@@ -62,7 +64,7 @@ function checked(connection: RedisClient): Omit<OpenedRedis, "isOwn"> {
       `connection must not have a keyPrefix ('${keyPrefix}'): BullMQ and scripts need whole keys. Use the backend's prefix.`,
     );
   }
-  return { client: connection, leaseOptions: null };
+  return { client: connection, address: null };
 }
 
 function parseUrl(url: unknown): ClientOptions {

@@ -17,6 +17,7 @@ export class RedisStore {
   readonly #root: () => string;
   readonly #timeoutMs: number;
   #becomingReady: Promise<void> | undefined;
+  #interruptions = 0;
   #isClosed = false;
 
   /** @param root what all keys begin with; asked for at each call, as the alias in it is known after configuration only. */
@@ -24,6 +25,12 @@ export class RedisStore {
     this.#redis = redis;
     this.#root = root;
     this.#timeoutMs = timeoutMs;
+    redis.client.on("close", () => this.#interruptions++);
+  }
+
+  /** How often the connection broke: whatever was under way then may have been carried out once, twice or not at all. */
+  get interruptions(): number {
+    return this.#interruptions;
   }
 
   get client(): RedisClient {

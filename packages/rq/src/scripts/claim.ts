@@ -83,11 +83,12 @@ local claimed = {}
 local takenOf = {}
 
 local function take(queue, id, fields)
-  local fence, workers, scope, started, processed
+  local fence, workers, attempts, scope, started, processed
   for index = 1, #fields, 2 do
     local name = fields[index]
     if name == 'fence' then fence = fields[index + 1]
     elseif name == 'workers' then workers = fields[index + 1]
+    elseif name == 'atm' then attempts = fields[index + 1]
     elseif name == 'uniqueScope' then scope = fields[index + 1]
     elseif name == 'startedAt' then started = fields[index + 1]
     elseif name == 'processedOn' then processed = fields[index + 1] end
@@ -101,7 +102,8 @@ local function take(queue, id, fields)
   else
     workers = '[' .. worker .. ']'
   end
-  call('HSET', job, 'status', 'RUNNING', 'fence', fence, 'session', session, 'workers', workers, 'processedOn', now)
+  call('HSET', job, 'status', 'RUNNING', 'fence', fence, 'session', session, 'workers', workers, 'processedOn', now,
+    'atm', (tonumber(attempts) or 0) + 1)
   if scope == 'until-started' then freeKey(queue, id, value(fields, 'uniqueKey'), scope) end
   local taken = takenOf[queue]
   if not taken then

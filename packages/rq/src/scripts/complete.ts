@@ -6,13 +6,11 @@ local function attempt(queue, id, fence)
   if queue == '' then queue = queueOf(id) end
   if not queue then return nil end
   local values = call('HMGET', of(queue, id), 'status', 'fence', 'cancel', 'session', 'uniqueKey', 'uniqueScope')
-  if values[1] ~= 'RUNNING' or values[2] ~= fence then return nil end
+  if values[2] ~= fence then return nil end
+  if values[1] ~= 'RUNNING' then return nil, values[1] end
   return queue, values
 end
 `;
-
-/** Values of one success in `SUCCEED`. */
-export const SUCCEED_STRIDE = 7;
 
 /**
  * Stores successes whose attempt is still theirs.
@@ -25,10 +23,12 @@ export const SUCCEED: Script = defineScript(
   `
 local now = clock()
 local answers, finished, held = {}, {}, {}
-for at = 1, #ARGV, ${SUCCEED_STRIDE} do
+for at = 1, #ARGV, 7 do
   local id = ARGV[at + 1]
   local queue, values = attempt(ARGV[at], id, ARGV[at + 2])
-  if not queue then answers[#answers + 1] = 0
+  -- The same completion, sent twice when its answer was lost: nobody else had this fence.
+  if values == 'SUCCESSFUL' then answers[#answers + 1] = 1
+  elseif not queue then answers[#answers + 1] = 0
   elseif values[3] == '1' then answers[#answers + 1] = 2
   else
     local job = of(queue, id)

@@ -1,8 +1,5 @@
 import { defineScript, type Script } from "./script.ts";
 
-/** Values of one request in `ENQUEUE`. */
-export const ENQUEUE_STRIDE = 13;
-
 /**
  * Stores tasks.
  *
@@ -14,7 +11,7 @@ export const ENQUEUE_STRIDE = 13;
  */
 export const ENQUEUE: Script = defineScript(`
 local now = clock()
-local stride = ${ENQUEUE_STRIDE}
+local stride = 13
 local count = (#ARGV - 1) / stride
 
 local function holderOf(key)
@@ -34,7 +31,7 @@ if ARGV[1] == 'all' then
   for number = 0, count - 1 do
     local at = 1 + number * stride
     local key = ARGV[at + 10]
-    if key ~= '' then
+    if key ~= '' and call('EXISTS', of(ARGV[at + 1], ARGV[at + 2])) == 0 then
       local queue, id = holderOf(key)
       if taken[key] then queue, id = ARGV[at + 1], taken[key] end
       if not id then taken[key] = ARGV[at + 2]
@@ -49,9 +46,13 @@ local seen = {}
 for number = 0, count - 1 do
   local at = 1 + number * stride
   local queue, id, priority, key = ARGV[at + 1], ARGV[at + 2], ARGV[at + 5], ARGV[at + 10]
+  -- A client may send a command twice when its connection broke.
+  local isStored = call('EXISTS', of(queue, id)) == 1
   local holderQueue, holder
-  if key ~= '' then holderQueue, holder = holderOf(key) end
-  if holder then
+  if key ~= '' and not isStored then holderQueue, holder = holderOf(key) end
+  if isStored then
+    -- Nothing is left to do.
+  elseif holder then
     answer[#answer + 1] = conflict(number, holderQueue, holder)
   else
     local due = now
