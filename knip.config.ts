@@ -26,10 +26,10 @@ const config: KnipConfig = {
         "test/support/child.ts",
       ],
     },
-    // Likewise; and a server that tests kill.
+    // Likewise; and servers that tests kill.
     "packages/rq": {
       entry: ["src/lease.ts", "test/support/child.ts"],
-      ignoreBinaries: ["redis-server"],
+      ignoreBinaries: ["redis-cli", "redis-server"],
     },
     // Run by node:test in a process of its own.
     "packages/conformance": { entry: ["test/fixtures/*.ts"] },

@@ -18,6 +18,9 @@ export class RedisStore {
   readonly #timeoutMs: number;
   #becomingReady: Promise<void> | undefined;
   #interruptions = 0;
+  readonly #onInterruption = (): void => {
+    this.#interruptions++;
+  };
   #isClosed = false;
 
   /** @param root what all keys begin with; asked for at each call, as the alias in it is known after configuration only. */
@@ -25,7 +28,7 @@ export class RedisStore {
     this.#redis = redis;
     this.#root = root;
     this.#timeoutMs = timeoutMs;
-    redis.client.on("close", () => this.#interruptions++);
+    redis.client.on("close", this.#onInterruption);
   }
 
   /** How often the connection broke: whatever was under way then may have been carried out once, twice or not at all. */
@@ -76,6 +79,7 @@ export class RedisStore {
   /** Closes a client of the backend's own. Calls that are under way reject. */
   close(): void {
     this.#isClosed = true;
+    this.client.off("close", this.#onInterruption);
     if (this.#redis.isOwn) this.client.disconnect();
   }
 
