@@ -18,7 +18,7 @@ export const CHAOS_USAGE = `Usage: pnpm --dir benchmarks chaos [sqlite|postgres|
   --stalls n         workers that are frozen for longer than their lease (default 10)
   --crashes n        how often the server is killed and started again (default 5 on a server)
   --cuts n           how often the network to the server is cut (default 10 on a server)
-  --lease n          lease in milliseconds (default 1500)
+  --lease n          lease in milliseconds (default 1500; 3000 on a server)
   --broken unfenced  run on a store that stores outcomes no matter who brings them: must fail`;
 
 const LARGEST_SEED = 2 ** 31;
@@ -64,7 +64,7 @@ export function readChaosOptions(args: readonly string[]): ChaosOptions | "help"
     stalls: whole("stalls", values.stalls, 10),
     crashes: isServer ? whole("crashes", values.crashes, 5) : 0,
     cuts: hasNetwork ? whole("cuts", values.cuts, 10) : 0,
-    leaseMs: whole("lease", values.lease, 1500),
+    leaseMs: whole("lease", values.lease, isServer ? 3000 : 1500),
     broken,
   };
 }

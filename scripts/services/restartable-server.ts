@@ -37,15 +37,29 @@ export async function startRestartableServer(
   name: ServiceName,
   variant = "",
 ): Promise<RestartableServer> {
-  const { servers } = await startRestartableServers(name, [variant]);
+  const { servers } = await supervise(name, [variant]);
   return servers[0]!;
 }
 
 /** Starts several at once, one for each variant; see `startRestartableServer`. */
-export async function startRestartableServers(
+export function startRestartableServers(
   name: ServiceName,
   variants: readonly string[],
 ): Promise<RestartableServers> {
+  return supervise(name, variants);
+}
+
+/**
+ * Starts PgBouncer in transaction mode before a server; it ends with this process, too.
+ *
+ * @throws Error saying what to install when it is not on this machine.
+ */
+export async function startPgBouncer(server: string): Promise<RestartableServer> {
+  const { servers } = await supervise("pgbouncer", [server]);
+  return servers[0]!;
+}
+
+async function supervise(name: string, variants: readonly string[]): Promise<RestartableServers> {
   const program = fileURLToPath(new URL("restartable-supervisor.mjs", import.meta.url));
   // Detached, so that Ctrl-C in a terminal reaches the caller alone.
   const child = spawn(process.execPath, [program, name, ...variants], {

@@ -1,7 +1,7 @@
 /**
  * Owns throw-away servers of one kind that are killed and started again at their owner's word, and ends when its stdin closes, as `supervisor.mjs` does.
- * Started by `restartable-server.ts` with the service's name, and with a variant for each server, "" for the usual one. Each line on stdin, `kill` or
- * `start` and the server's number, is answered by a line of JSON once it is done.
+ * Started by `restartable-server.ts` with the service's name, and with a variant for each server: "" for the usual one, for a pooler the url of the server
+ * behind it. Each line on stdin, `kill` or `start` and the server's number, is answered by a line of JSON once it is done.
  */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { canInstallPackages, installPackages } from "./apt.mjs";
-import { howToProvide } from "./obtain.mjs";
+import { pgbouncer } from "./pgbouncer.mjs";
 import { services } from "./services.mjs";
 
 /** @import { LocalServer, ServiceName } from "./service.ts" */
@@ -19,8 +19,9 @@ import { services } from "./services.mjs";
 const TRIES = 50;
 const PAUSE_MS = 100;
 
-const [name, ...variants] = process.argv.slice(2);
-const service = services[/** @type {ServiceName} */ (name)];
+const [name = "", ...variants] = process.argv.slice(2);
+const service =
+  name === "pgbouncer" ? pgbouncer(variants[0] ?? "") : services[/** @type {ServiceName} */ (name)];
 const folder = await mkdtemp(join(tmpdir(), "tasks-restartable-"));
 /** @type {LocalServer[]} */
 const servers = [];
@@ -45,7 +46,9 @@ try {
 
 async function startAll() {
   if (!service.isInstalled() && canInstallPackages()) await installPackages(service.aptPackages);
-  if (!service.isInstalled()) throw new Error(howToProvide([service]));
+  if (!service.isInstalled()) {
+    throw new Error(`Not found on this machine: ${service.product}. Install its programs.`);
+  }
   const starting = variants.map(async (variant, number) => {
     await mkdir(folderOf(number));
     servers[number] = await service.start(folderOf(number), { durable: true, variant });
@@ -57,7 +60,7 @@ async function startAll() {
 
 /** @param {number} number */
 function folderOf(number) {
-  return join(folder, `${service.name}-${number}`);
+  return join(folder, `${name}-${number}`);
 }
 
 /** @param {number} number */

@@ -17,6 +17,9 @@ export interface Service {
   readonly docker: DockerRecipe;
 }
 
+/** The part of a service that concerns programs of this machine. */
+export type LocalService = Pick<Service, "product" | "aptPackages" | "isInstalled" | "start">;
+
 /** How a private server is run. */
 export interface StartOptions {
   /** Commits wait for the disk, as they would in production; otherwise nothing does. */

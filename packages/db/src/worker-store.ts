@@ -89,7 +89,7 @@ export class DatabaseWorkerStore implements WorkerStore {
 
   async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
     const answers = await this.#completeAll(completions);
-    for (const { id } of completions) this.#held.delete(id);
+    for (const { id, fence } of completions) this.#letGo(id, fence);
     this.#announceFinished(completions.map(({ id }) => id));
     if (completions.some(({ outcome }) => outcome.type !== "successful")) {
       // A retry, snooze or release may be work for another worker.
@@ -136,8 +136,8 @@ export class DatabaseWorkerStore implements WorkerStore {
       const state = states.get(id);
       if (state?.["status"] !== "RUNNING" || toNumber(state["fence"]) !== fence) {
         lost.push(id);
-        // No completion will follow; a newer claim of the same result stays held.
-        if (this.#held.get(id) === fence) this.#held.delete(id);
+        // No completion will follow.
+        this.#letGo(id, fence);
       } else if (toNumber(state["cancel_requested"]) !== 0) cancelled.push(id);
     }
     return { cancelled, lost };
@@ -179,6 +179,11 @@ export class DatabaseWorkerStore implements WorkerStore {
   async unknownTasks(request: ClaimRequest): Promise<readonly string[]> {
     const { dialect, scope } = this.#store;
     return dialect.unknownTasks(await this.#store.connection(), scope, request);
+  }
+
+  /** A newer claim of the same result stays held. */
+  #letGo(id: string, fence: number): void {
+    if (this.#held.get(id) === fence) this.#held.delete(id);
   }
 
   /** Gives back what a claim took whose answer never arrived: this session keeps it alive, and does not know of it. */

@@ -194,7 +194,7 @@ function completionStatements(
     succeed: `update ${results} set phase = 4, finished_at = ${NOW}, return_value = ${byAttempt} #>> '{}',
   unique_key = case when unique_scope = 'window' then unique_key end
 where id = any(${list("$1")}) and ${isPhase(3)} and cancel_requested = 0 and ${byAttempt} is not null
-returning id`,
+returning id, fence`,
     saveRow: `update ${results} set phase = case when $1::smallint = 1 and $2::bigint > ${NOW} then 2 else $1::smallint end,
   due = $2, run_after = $3, started_at = $4, last_attempted_at = $5, finished_at = $6,
   failures = $7, lost = $8, cancel_requested = $9, exception_class = $10,
@@ -218,6 +218,7 @@ values ($1, $2, $3, $4, $5, ${NOW}, ${NOW}, ${NOW} + $6::bigint)
 on conflict (session_id) do update set last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at where worker.expires_at > 0`,
     // Kept with a lease of 1970 until it is forgotten, so that a renewal on its way does not bring it back.
     endSession: `update ${workers} set expires_at = 0 where session_id = $1`,
+    // Passing over rows that someone else is dealing with, or left locked: the others need not wait for them.
     findLost: `with recursive found(name) as (
   (select session_id from ${results} where phase = 3 and backend = $1 order by session_id limit 1)
   union all
@@ -226,7 +227,7 @@ on conflict (session_id) do update set last_seen_at = excluded.last_seen_at, exp
 select id from ${results} where phase = 3 and backend = $1 and (session_id is null or session_id = any(array(
   select name from found where name is not null
     and not exists (select 1 from ${workers} where session_id = name and expires_at > ${NOW}))))
-order by seq limit $2`,
+order by seq limit $2 for update skip locked`,
     forgetSessions: `delete from ${workers} where backend = $1 and expires_at < ${NOW} - $2::bigint`,
   };
 }

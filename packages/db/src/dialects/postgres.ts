@@ -86,9 +86,9 @@ export class PostgresDialect implements Dialect {
         textArray(portion.map(({ id }) => id)),
         JSON.stringify(Object.fromEntries(values)),
       ]);
-      for (const row of rows) stored.add(toText(row["id"]));
+      for (const row of rows) stored.add(`${toText(row["id"])} ${toNumber(row["fence"])}`);
     }
-    return successes.map(({ id }) => stored.has(id));
+    return successes.map(({ id, fence }) => stored.has(`${id} ${fence}`));
   }
 
   async lockRow(executor: Executor, scope: Scope, id: string): Promise<Row | undefined> {
