@@ -207,20 +207,27 @@ export class RedisWorkerStore implements WorkerStore {
 
   /** The way of every outcome but a plain success: core's own transition. */
   async #settleAll(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
-    const answers: CompletionAnswer[] = completions.map(() => "lost");
+    const settled: CompletionAnswer[] = [];
+    const repeated: CompletionAnswer[] = [];
     const places = completions.map(({ id }) => ({ queue: this.#queueOf(id), id }));
     const changed = await this.#parts.records.change(
       places,
       (index) =>
         ({ record, fence }, now) => {
           const completion = completions[index]!;
-          if (record.status !== "RUNNING" || toNumber(fence) !== completion.fence) return undefined;
-          const settled = transitions.settle(record, completion, now);
-          answers[index] = settled.answer;
-          return settled.record;
+          const isLatest = toNumber(fence) === completion.fence;
+          if (record.status === "RUNNING" && isLatest) {
+            const { record: after, answer } = transitions.settle(record, completion, now);
+            settled[index] = answer;
+            return after;
+          }
+          repeated[index] = transitions.answerRepeated(record, completion, isLatest);
+          return undefined;
         },
     );
-    return answers.map((answer, index) => (changed[index] === undefined ? "lost" : answer));
+    return completions.map((_completion, index) =>
+      changed[index] === undefined ? (repeated[index] ?? "lost") : settled[index]!,
+    );
   }
 
   #isInDoubt(): boolean {
