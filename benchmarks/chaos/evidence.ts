@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Backend, TaskStatus } from "@tasks/core";
+import { BackendUnavailable, type Backend, type TaskStatus } from "@tasks/core";
 
 import type { Evidence } from "./check.ts";
 import { readJournals } from "./journal.ts";
@@ -14,11 +14,21 @@ export async function settle(backend: Backend): Promise<number> {
   const startedAtMs = performance.now();
   const elapsedMs = (): number => performance.now() - startedAtMs;
   while (elapsedMs() < SETTLE_LIMIT_MS) {
-    const { READY, RUNNING } = await backend.counts();
-    if (READY + RUNNING === 0) break;
+    if ((await countOpen(backend)) === 0) break;
     await sleep(50);
   }
   return elapsedMs();
+}
+
+/** How many tasks wait or run; `undefined` while a connection that did not outlive the faults has not been given up. */
+async function countOpen(backend: Backend): Promise<number | undefined> {
+  try {
+    const { READY, RUNNING } = await backend.counts();
+    return READY + RUNNING;
+  } catch (error) {
+    if (BackendUnavailable.is(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Stops the workers and gathers what they and the store have to say. */

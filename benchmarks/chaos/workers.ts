@@ -21,6 +21,7 @@ export interface Kill {
 export class Workers implements AsyncDisposable {
   readonly #options: Omit<WorkerProcessOptions, "worker">;
   readonly #alive: ChaosWorker[] = [];
+  readonly #stalled = new Set<ChaosWorker>();
   readonly #kills: Kill[] = [];
   #started = 0;
   #stalls = 0;
@@ -29,8 +30,9 @@ export class Workers implements AsyncDisposable {
     this.#options = options;
   }
 
-  get alive(): readonly ChaosWorker[] {
-    return this.#alive;
+  /** Those that are not stalled. */
+  get awake(): readonly ChaosWorker[] {
+    return this.#alive.filter((worker) => !this.#stalled.has(worker));
   }
 
   get kills(): readonly Kill[] {
@@ -61,11 +63,13 @@ export class Workers implements AsyncDisposable {
   /** Freezes a worker with everything in it, its heartbeat too. */
   stall(worker: ChaosWorker): void {
     this.#stalls++;
+    this.#stalled.add(worker);
     worker.process.kill("SIGSTOP");
   }
 
   /** Lets a stalled worker go on as if nothing had happened. */
   wake(worker: ChaosWorker): void {
+    this.#stalled.delete(worker);
     worker.process.kill("SIGCONT");
   }
 

@@ -10,11 +10,15 @@ describe.concurrent("workers that are killed and stalled", () => {
     "lose no task and store no success twice",
     async () => {
       const report = await runChaos({
+        store: "sqlite",
         seed: 1,
         tasks: 150,
         seconds: 3,
         workers: 2,
         everyMs: 500,
+        stalls: 1,
+        crashes: 0,
+        cuts: 0,
         leaseMs: 500,
         broken: null,
       });
@@ -28,7 +32,7 @@ describe.concurrent("workers that are killed and stalled", () => {
   it(
     "cannot store the outcome of a task that another worker has taken over",
     async () => {
-      const findings = await runZombie({ leaseMs: 500, broken: null });
+      const findings = await runZombie({ store: "sqlite", leaseMs: 500, broken: null });
       expect(findings.doubleSuccesses).toEqual([]);
       expect(findings.lost).toEqual([]);
       expect(findings.executions).toEqual(new Map([[2, 1]]));
@@ -39,7 +43,7 @@ describe.concurrent("workers that are killed and stalled", () => {
   it(
     "are found to store a success twice when the store has no fence",
     async () => {
-      const findings = await runZombie({ leaseMs: 500, broken: "unfenced" });
+      const findings = await runZombie({ store: "sqlite", leaseMs: 500, broken: "unfenced" });
       expect(findings.doubleSuccesses).toHaveLength(1);
     },
     PATIENCE_MS,

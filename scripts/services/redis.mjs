@@ -1,7 +1,7 @@
 import { findExecutable, requireExecutable } from "./find-executable.mjs";
 import { spawnServer, withFreePort } from "./spawn-server.mjs";
 
-/** @import { Service } from "./service.ts" */
+/** @import { Service, StartOptions } from "./service.ts" */
 
 /** @type {Service} */
 export const redis = {
@@ -21,12 +21,16 @@ export const redis = {
   },
 };
 
-/** @param {string} folder */
-async function start(folder) {
+/**
+ * @param {string} folder
+ * @param {StartOptions} options
+ */
+async function start(folder, { durable }) {
+  const log = durable ? ["--appendonly", "yes", "--appendfsync", "always"] : [];
   return withFreePort((port) =>
     spawnServer({
       command: requireExecutable("redis-server"),
-      args: ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder],
+      args: ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, ...log],
       options: { cwd: folder },
       ready: /Ready to accept connections/,
       stopSignal: "SIGKILL",

@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers/promises";
+
 import {
   Backend,
   InvalidTaskBackend,
@@ -32,6 +34,9 @@ import { ResultWaiter } from "./result-waiter.ts";
 import { Store } from "./store.ts";
 import { tableNames } from "./tables.ts";
 import { DatabaseWorkerStore } from "./worker-store.ts";
+
+/** How long closing waits for calls of `enqueue` under way, in milliseconds. */
+const LAST_ENQUEUE_MS = 3000;
 
 /** Options of `DatabaseBackend`: one of `url`, `kysely` and `database`, and how to use it. */
 export interface DatabaseBackendOptions extends BackendOptions, DatabaseSource, ConnectionOptions {
@@ -83,7 +88,10 @@ export class DatabaseBackend extends Backend {
     if (schema !== undefined && database.dialect.name !== "postgres") {
       throw new InvalidTaskBackend("schema is for PostgreSQL; other databases have tablePrefix.");
     }
-    this.#store = new Store(database, tables(tablePrefix, schema), () => this.alias);
+    this.#store = new Store(database, tables(tablePrefix, schema), {
+      alias: () => this.alias,
+      keepsIds: idFunction !== undefined,
+    });
     this.#enqueuer = new Enqueuer(this.#store);
     this.#monitor = new Monitor(this.#store);
     this.#waiter = new ResultWaiter(this.#store);
@@ -184,7 +192,10 @@ export class DatabaseBackend extends Backend {
   }
 
   override async close(): Promise<void> {
-    await this.#enqueuer.idle();
+    await Promise.race([
+      this.#enqueuer.idle(),
+      setTimeout(LAST_ENQUEUE_MS, undefined, { ref: false }),
+    ]);
     await this.#store.close();
   }
 

@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers/promises";
+
 import { InvalidTask, TasksError, type Enqueued, type EnqueueRequest } from "@tasks/core";
 
 import { CallerCheck } from "./caller-check.ts";
@@ -10,6 +12,8 @@ import type { Store } from "./store.ts";
 
 /** Rows in one step of a large enqueue, so that neither memory nor the event loop feels its size. */
 const CHUNK_ROWS = 500;
+/** Pause between two looks whether all calls are answered, in milliseconds. */
+const IDLE_LOOK_MS = 2;
 
 /** A call of `enqueue` that waits for its row to be durable. */
 interface Waiting {
@@ -78,7 +82,7 @@ export class Enqueuer {
 
   /** Resolves when no call is waiting. */
   async idle(): Promise<void> {
-    while (this.#isFlushing) await new Promise(setImmediate);
+    while (this.#isFlushing) await setTimeout(IDLE_LOOK_MS);
   }
 
   async #insertAll(

@@ -8,7 +8,7 @@ const GAP_MS: Readonly<Record<ChangeKind, number>> = { work: 5, finished: 20 };
 const LISTENING_LOOK_MS = 5000;
 const DEAF_LOOK_MS = 100;
 /** Pause before the next try to listen, in milliseconds. */
-const RECONNECT_MS = 500;
+const RECONNECT_MS = 1000;
 /** How long closing waits for the last notifications, in milliseconds. */
 const LAST_SEND_MS = 200;
 

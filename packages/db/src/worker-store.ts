@@ -281,7 +281,11 @@ export class DatabaseWorkerStore implements WorkerStore {
   async #settle(executor: Executor, completion: Completion, now: Date): Promise<CompletionAnswer> {
     const { dialect, scope } = this.#store;
     const row = await dialect.lockRow(executor, scope, completion.id);
-    if (row?.["status"] !== "RUNNING" || toNumber(row["fence"]) !== completion.fence) return "lost";
+    if (row === undefined) return "lost";
+    const isLatest = toNumber(row["fence"]) === completion.fence;
+    if (row["status"] !== "RUNNING" || !isLatest) {
+      return transitions.answerRepeated(toRecord(row), completion, isLatest);
+    }
     const { record, answer } = transitions.settle(toRecord(row), completion, now);
     await dialect.saveRow(executor, scope, record);
     return answer;

@@ -12,6 +12,7 @@ import { BrokenBackend, StoreWrapper } from "./broken-backend.ts";
 export class HasNoFence extends BrokenBackend {
   static readonly fails: readonly string[] = [
     "claim.answers-in-order",
+    "claim.complete-repeated",
     "claim.complete-twice",
     "recovery.fenced-after-the-end",
     "recovery.fenced-by-the-next",

@@ -105,13 +105,13 @@ export class AttemptPool {
     this.#fillSlots();
   }
 
-  /** Asks the store which attempts were cancelled or lost, and tells them. */
-  async check(): Promise<void> {
+  /** Asks the store which attempts were cancelled or lost, and tells them. Resolves with `false` when there was nothing to ask. */
+  async check(): Promise<boolean> {
     const oldEnough = performance.now() - YOUNG_MS;
     const held = [...this.#running.values(), ...this.#waiting.items()].filter(
       ({ claimedAtMs, control }) => claimedAtMs < oldEnough && control.reason === undefined,
     );
-    if (held.length === 0) return;
+    if (held.length === 0) return false;
     const attempts = held.map(({ claimed }) => ({ id: claimed.id, fence: claimed.fence }));
     const { cancelled, lost } = await this.#store.checkAttempts(this.#session, attempts);
     const controls = new Map(held.map(({ claimed, control }) => [claimed.id, control]));
@@ -122,6 +122,7 @@ export class AttemptPool {
     }
     const kept = this.#waiting.takeAll().filter(({ control }) => !isLost(control));
     for (const stillOurs of kept) this.#waiting.push(stillOurs);
+    return true;
   }
 
   /** Gives back what was claimed ahead when it waits longer than this for a slot, in milliseconds. */

@@ -115,7 +115,7 @@ export class QueueWorker implements Worker {
       log("debug", `A background step of worker ${this.workerId} failed.`, { error });
     };
     const timers = [
-      every(CHECK_EVERY_MS, () => this.#attempts.check(), onError),
+      every(CHECK_EVERY_MS, () => this.#check(), onError),
       every(RECOVER_EVERY_MS, () => this.#recovery.look(), onError),
       every(HAND_BACK_MS / 2, async () => this.#attempts.handBack(HAND_BACK_MS), onError),
     ];
@@ -125,6 +125,14 @@ export class QueueWorker implements Worker {
     } finally {
       for (const stopTimer of timers) stopTimer();
       await this.#farewell();
+    }
+  }
+
+  async #check(): Promise<void> {
+    try {
+      if (await this.#attempts.check()) this.#outage.over();
+    } catch (error) {
+      await this.#outage.pause("check on its tasks", error, this.#stopping.signal);
     }
   }
 

@@ -43,6 +43,11 @@ export function isBusy(error: unknown): boolean {
   return code !== BUSY_SNAPSHOT && [BUSY, LOCKED].includes(code & 0xff);
 }
 
+/** The server did not answer within the time it had; what became of the statement is not known. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && error.message === "Query read timeout";
+}
+
 /**
  * Wraps what a driver threw: `InvalidTask` when the store refuses the values, so that the same will not work later either; `BackendUnavailable`
  * otherwise. Errors of the framework stay as they are.
@@ -64,6 +69,7 @@ export function toTasksError(error: unknown, where: string): TasksError {
 }
 
 function advice(error: unknown, message: string): string {
+  if (isUnanswered(error)) return ". The server did not answer within answerLimitMs.";
   if (/no such table/i.test(message) || sqlState(error) === "42P01") {
     return ". Create the tables with `tasks migrate`, or `await backend.migrate()`.";
   }

@@ -1,0 +1,12 @@
+import type { Backend } from "@tasks/core";
+
+import { postgres } from "./postgres.ts";
+import { sqlite } from "./sqlite.ts";
+import type { ChaosStore, StoreName, StoreOptions } from "./store.ts";
+
+export const stores: Readonly<Record<StoreName, ChaosStore>> = { postgres, sqlite };
+
+/** The backend of a run, the same in every process. */
+export function createChaosBackend(options: StoreOptions): Backend {
+  return stores[options.store].createBackend(options);
+}
