@@ -8,7 +8,7 @@ import { redisUrl } from "./support/redis.ts";
 import { compute, heed, mark } from "./support/tasks.ts";
 
 const folder = createFolder();
-const LEASE_MS = 600;
+const LEASE_MS = 1000;
 taskLog.connect(() => undefined);
 
 function open(): {
