@@ -86,10 +86,11 @@ export class RedisStore {
   async #eval(script: Script, values: readonly ScriptValue[]): Promise<unknown> {
     const { client, root } = this;
     try {
-      return await client.evalsha(script.sha, 1, root, ...values);
+      // As one array: a call with a hundred thousand arguments would not fit on the stack.
+      return await client.call("EVALSHA", [script.sha, 1, root, ...values]);
     } catch (error) {
       if (!isUnknownScript(error)) throw error;
-      return client.eval(script.lua, 1, root, ...values);
+      return client.call("EVAL", [script.lua, 1, root, ...values]);
     }
   }
 
