@@ -6,10 +6,12 @@ import { Redis } from "ioredis";
  */
 export class UnfencedRedis extends Redis {
   /** The server never sees the script as it was, so every call of it by its digest ends here. */
-  override eval = ((lua: string, ...rest: unknown[]): unknown => {
-    const send = super.eval.bind(this) as (...args: unknown[]) => unknown;
-    return send(isSuccess(lua) ? withoutFence(lua) : lua, ...rest);
-  }) as Redis["eval"];
+  override call = ((...args: unknown[]): unknown => {
+    const send = super.call.bind(this) as (...args: unknown[]) => unknown;
+    const [name, values] = args as [string, readonly unknown[]];
+    const lua = name === "EVAL" ? String(values[0]) : "";
+    return isSuccess(lua) ? send(name, [withoutFence(lua), ...values.slice(1)]) : send(...args);
+  }) as Redis["call"];
 }
 
 function isSuccess(lua: string): boolean {

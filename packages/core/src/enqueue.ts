@@ -72,7 +72,7 @@ export function findProblem(task: AnyTask, backend: Backend): string | undefined
   if (!supports.concurrency && settings.concurrency !== null) {
     return lacks("concurrency limits (concurrency)");
   }
-  if (!supports.metadata && Object.keys(settings.metadata).length > 0) return lacks("metadata");
+  if (!supports.metadata && !isEmpty(settings.metadata)) return lacks("metadata");
   if (supports.transaction === false && isGiven(settings.transaction)) {
     return lacks("enqueueing in a transaction");
   }
@@ -100,8 +100,6 @@ function toRequest(task: AnyTask, backend: Backend, args: readonly unknown[]): E
   const { settings } = task;
   const { maxPayloadBytes } = backend.supports;
   const { value, json } = encodeJson(args, "args", maxPayloadBytes);
-  // A copy of its own: what is done to one result's metadata must not reach the next.
-  const metadata = encodeJson(settings.metadata, "metadata", maxPayloadBytes);
   const { runAfter } = settings;
   return {
     id: createId(),
@@ -113,10 +111,22 @@ function toRequest(task: AnyTask, backend: Backend, args: readonly unknown[]): E
     runAfter: runAfter instanceof Date ? runAfter : null,
     delayMs: runAfter === null || runAfter instanceof Date ? null : toMilliseconds(runAfter),
     maxLost: settings.maxLost,
-    metadata: metadata.value as JsonObject,
+    metadata: metadataOf(settings.metadata, maxPayloadBytes),
     unique: null,
     concurrency: null,
   };
+}
+
+/** A copy of its own: what is done to one result's metadata must not reach the next. */
+function metadataOf(metadata: JsonObject, maxPayloadBytes: number): JsonObject {
+  return isEmpty(metadata)
+    ? {}
+    : (encodeJson(metadata, "metadata", maxPayloadBytes).value as JsonObject);
+}
+
+function isEmpty(object: object): boolean {
+  for (const _key in object) return false;
+  return true;
 }
 
 async function checkInput(task: AnyTask, args: readonly unknown[]): Promise<void> {

@@ -15,10 +15,14 @@ import type {
   CompletionAnswer,
 } from "./worker/worker-store.ts";
 
-/** A request becomes a READY record. */
-export function enqueue(request: EnqueueRequest, now: Date): TaskRecord {
+/**
+ * A request becomes a READY record.
+ *
+ * @param id the record's id, for stores that make their own. @default the request's
+ */
+export function enqueue(request: EnqueueRequest, now: Date, id: string = request.id): TaskRecord {
   return {
-    id: request.id,
+    id,
     taskName: request.taskName,
     status: "READY",
     args: request.args,

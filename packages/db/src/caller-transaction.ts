@@ -1,6 +1,7 @@
 import { InvalidTask } from "@tasks/core";
 import type { Kysely } from "kysely";
 
+import { toLibraryTransaction } from "./caller-libraries.ts";
 import type { Executor, Row, SqlValue } from "./connection.ts";
 import { kyselyExecutor } from "./connections/kysely-connection.ts";
 import { isPgPool, isQueryable, rawPgExecutor } from "./connections/pg-client.ts";
@@ -8,11 +9,18 @@ import { sqliteExecutor } from "./connections/sqlite-connection.ts";
 import { toSqliteHandle } from "./connections/sqlite-handle.ts";
 
 /**
- * The smallest thing to enqueue through: runs one statement inside your transaction. For libraries whose transactions are neither Kysely's nor one of
- * the supported drivers'.
+ * The smallest thing to enqueue through: runs one statement inside your transaction. For libraries whose transactions are not recognised by themselves.
+ *
+ * @example
+ * const transaction: RawTransaction = { execute: (sql, params) => manager.query(sql, [...params]) };
+ * await sendWelcome.using({ transaction }).enqueue(user.id);
  */
 export interface RawTransaction {
-  /** Resolves with the rows that a `returning` clause gave, as an array or as `{ rows }`. */
+  /**
+   * Runs one statement as it stands. Parameters are written `$1`, `$2` on PostgreSQL and `?` on SQLite, and are texts, numbers and `null`.
+   *
+   * Resolves with the rows that a `returning` clause gave, as an array or as `{ rows }`.
+   */
   execute(
     sql: string,
     params: readonly SqlValue[],
@@ -27,6 +35,8 @@ type RawRows = readonly unknown[] | { readonly rows: readonly unknown[] };
  * @throws InvalidTask when it is nothing that statements can be run on.
  */
 export function toExecutor(transaction: unknown): Executor {
+  const known = toLibraryTransaction(transaction);
+  if (known !== undefined) return rawExecutor(known);
   const handle = toSqliteHandle(transaction);
   if (handle !== undefined) return sqliteExecutor(handle);
   if (isKysely(transaction)) {
@@ -50,14 +60,16 @@ export function toExecutor(transaction: unknown): Executor {
     );
   }
   throw new InvalidTask(
-    `The transaction given is ${describe(transaction)}. Pass a Kysely transaction, a connection of node:sqlite, better-sqlite3 or libsql, ` +
-      "or an object with execute(sql, params).",
+    `The transaction given is ${describe(transaction)}. Pass a transaction of Kysely, Knex, Drizzle or Prisma, ` +
+      "a connection of pg, node:sqlite, better-sqlite3 or libsql, or an object with execute(sql, params).",
   );
 }
 
 /** What stands for the connection behind a transaction, so that a question about it is asked once; `undefined` when nothing does. */
 export function connectionKey(value: unknown): object | undefined {
   if (isKysely(value)) return value.getExecutor().adapter;
+  const known = toLibraryTransaction(value);
+  if (known !== undefined) return known.key;
   return toSqliteHandle(value) ?? (isQueryable(value) ? value : undefined);
 }
 
@@ -85,7 +97,7 @@ function isRawTransaction(value: unknown): value is RawTransaction {
 function rawExecutor(transaction: RawTransaction): Executor {
   const query: Executor["query"] = async (sql, params) => {
     const answer = (await transaction.execute(sql, params)) ?? [];
-    return ("rows" in answer ? answer.rows : answer) as readonly Row[];
+    return (Array.isArray(answer) ? answer : "rows" in answer ? answer.rows : []) as readonly Row[];
   };
   // Drivers disagree on how to report changed rows; all of them can return rows.
   const run: Executor["run"] = async (sql, params) =>

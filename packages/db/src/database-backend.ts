@@ -88,7 +88,10 @@ export class DatabaseBackend extends Backend {
     if (schema !== undefined && database.dialect.name !== "postgres") {
       throw new InvalidTaskBackend("schema is for PostgreSQL; other databases have tablePrefix.");
     }
-    this.#store = new Store(database, tables(tablePrefix, schema), () => this.alias);
+    this.#store = new Store(database, tables(tablePrefix, schema), {
+      alias: () => this.alias,
+      keepsIds: idFunction !== undefined,
+    });
     this.#enqueuer = new Enqueuer(this.#store);
     this.#monitor = new Monitor(this.#store);
     this.#waiter = new ResultWaiter(this.#store);

@@ -1,6 +1,6 @@
 import type { Enqueued, EnqueueRequest, TaskRecord, TasksError } from "@tasks/core";
 import type { ClaimRequest, LeaseThread, WorkerSession } from "@tasks/core/worker";
-import type { Kysely } from "kysely";
+import type { Kysely, RawBuilder, SqlBool } from "kysely";
 
 import type { ChangeKind } from "./changes.ts";
 import type { Connection, Executor, Row } from "./connection.ts";
@@ -22,6 +22,8 @@ export interface Scope {
   readonly tables: TableNames;
   /** Alias of the backend. */
   readonly backend: string;
+  /** Ids are of the user's making, and stay as they are. */
+  readonly keepsIds: boolean;
 }
 
 /**
@@ -41,11 +43,15 @@ export interface Dialect {
   /** Tells whether a table exists. */
   hasTable(executor: Executor, name: string): Promise<boolean>;
 
+  /** A condition that finds the row of an id, for databases that have no index of all ids. */
+  whereId?(tables: TableNames, id: string): RawBuilder<SqlBool>;
+
   /** The present by the store's clock, in milliseconds. */
   now(executor: Executor): Promise<number>;
 
   /**
-   * Stores requests in order; enqueue order is their order. A request whose unique key is taken stores nothing and answers with the existing record,
+   * Stores requests in order; enqueue order is their order. The records it answers with may have other ids than the requests, unless the scope keeps
+   * them. A request whose unique key is taken stores nothing and answers with the existing record,
    * or with the error to reject with. A driver's error ends it halfway: run it in a transaction where all or none must hold.
    */
   insert(

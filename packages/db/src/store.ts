@@ -16,6 +16,7 @@ export class Store {
   readonly tables: TableNames;
   readonly changes: Changes;
   readonly #alias: () => string;
+  readonly #keepsIds: boolean;
   /** Tells this process's notifications from those of others. */
   readonly #sender = createId();
   #scope: Scope | undefined;
@@ -23,11 +24,17 @@ export class Store {
   #connection: Connection | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(database: Database, tables: TableNames, alias: () => string) {
+  /** @param owner what of the backend's is needed: its alias, once it has one, and whether ids stay as they are given. */
+  constructor(
+    database: Database,
+    tables: TableNames,
+    owner: { readonly alias: () => string; readonly keepsIds: boolean },
+  ) {
     this.database = database;
     this.dialect = database.dialect;
     this.tables = tables;
-    this.#alias = alias;
+    this.#alias = owner.alias;
+    this.#keepsIds = owner.keepsIds;
     const { changeTokenSql } = this.dialect;
     this.changes =
       changeTokenSql === null
@@ -42,7 +49,7 @@ export class Store {
   get scope(): Scope {
     const backend = this.#alias();
     if (this.#scope?.backend !== backend) {
-      this.#scope = Object.freeze({ tables: this.tables, backend });
+      this.#scope = Object.freeze({ tables: this.tables, backend, keepsIds: this.#keepsIds });
     }
     return this.#scope;
   }

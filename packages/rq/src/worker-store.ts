@@ -207,26 +207,22 @@ export class RedisWorkerStore implements WorkerStore {
 
   /** The way of every outcome but a plain success: core's own transition. */
   async #settleAll(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
-    const settled: CompletionAnswer[] = [];
-    const repeated: CompletionAnswer[] = [];
+    const answers: CompletionAnswer[] = completions.map(() => "lost");
+    const settled = new Map<number, CompletionAnswer>();
     const places = completions.map(({ id }) => ({ queue: this.#queueOf(id), id }));
-    const changed = await this.#parts.records.change(
-      places,
-      (index) =>
-        ({ record, fence }, now) => {
-          const completion = completions[index]!;
-          const isLatest = toNumber(fence) === completion.fence;
-          if (record.status === "RUNNING" && isLatest) {
-            const { record: after, answer } = transitions.settle(record, completion, now);
-            settled[index] = answer;
-            return after;
-          }
-          repeated[index] = transitions.answerRepeated(record, completion, isLatest);
-          return undefined;
-        },
-    );
-    return completions.map((_completion, index) =>
-      changed[index] === undefined ? (repeated[index] ?? "lost") : settled[index]!,
+    const changed = await this.#parts.records.change(places, (index) => (read, now) => {
+      const completion = completions[index]!;
+      const isLatest = toNumber(read.fence) === completion.fence;
+      if (read.record.status !== "RUNNING" || !isLatest) {
+        answers[index] = transitions.answerRepeated(read.record, completion, isLatest);
+        return undefined;
+      }
+      const { record, answer } = transitions.settle(read.record, completion, now);
+      settled.set(index, answer);
+      return record;
+    });
+    return answers.map((answer, index) =>
+      changed[index] === undefined ? answer : settled.get(index)!,
     );
   }
 

@@ -221,7 +221,7 @@ export class PostgresDialect implements Dialect {
   }
 
   async notify(executor: Executor, scope: Scope, kind: ChangeKind, sender: string): Promise<void> {
-    await executor.query("select pg_notify($1::text, $2::text)", [
+    await executor.query("select pg_notify($1::text, $2::text)::text", [
       this.channel(scope),
       `${kind} ${sender} ${scope.backend}`,
     ]);

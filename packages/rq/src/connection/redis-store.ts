@@ -88,12 +88,13 @@ export class RedisStore {
     const { client, root } = this;
     // While a slot moves, a node takes commands with one key for those that it has, and some of our keys are not there yet: with two keys that exist
     // nowhere, it says TRYAGAIN until all of them are.
-    const keys = [root, `${root}:@`] as const;
+    const keys = [2, root, `${root}:@`] as const;
     try {
-      return await client.evalsha(script.sha, keys.length, ...keys, ...values);
+      // As one array: a call with a hundred thousand arguments would not fit on the stack.
+      return await client.call("EVALSHA", [script.sha, ...keys, ...values]);
     } catch (error) {
       if (!isUnknownScript(error)) throw error;
-      return client.eval(script.lua, keys.length, ...keys, ...values);
+      return client.call("EVAL", [script.lua, ...keys, ...values]);
     }
   }
 

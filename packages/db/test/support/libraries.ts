@@ -1,0 +1,113 @@
+import { drizzle } from "drizzle-orm/node-postgres";
+import { pgSchema, text } from "drizzle-orm/pg-core";
+import knex from "knex";
+import { Kysely, PostgresDialect } from "kysely";
+import type { Pool } from "pg";
+import { onTestFinished } from "vitest";
+
+import { postgresUrl } from "./postgres.ts";
+import { createPrismaClient } from "./prisma-client.ts";
+
+/** How a library does things in one schema, which has a table `accounts (name text)`. */
+export interface Library {
+  /** Commits when `work` resolves, and rolls back when it rejects. */
+  transaction<T>(work: (transaction: unknown) => Promise<T>): Promise<T>;
+  /** The same to a savepoint of a transaction. */
+  savepoint(transaction: unknown, work: (inner: unknown) => Promise<unknown>): Promise<unknown>;
+  addAccount(transaction: unknown, name: string): Promise<unknown>;
+  /** What people pass by mistake. */
+  readonly outside: unknown;
+}
+
+type Open = (pool: Pool, schema: string) => Library;
+// oxlint-disable-next-line typescript/no-explicit-any -- each library has a type of its own, and its functions know which
+type Any = any;
+
+/** The libraries by name, each used as its own documentation says. */
+export const LIBRARIES: Readonly<Record<string, Open>> = {
+  pg: (pool, schema) => ({
+    transaction: async (work) => {
+      const client = await pool.connect();
+      try {
+        await client.query("begin");
+        const result = await work(client);
+        await client.query("commit");
+        return result;
+      } catch (error) {
+        await client.query("rollback");
+        throw error;
+      } finally {
+        client.release();
+      }
+    },
+    savepoint: async (client: Any, work) => {
+      await client.query("savepoint inner_part");
+      await work(client).catch(async (error: unknown) => {
+        await client.query("rollback to savepoint inner_part");
+        throw error;
+      });
+    },
+    addAccount: (client: Any, name) =>
+      client.query(`insert into ${schema}.accounts (name) values ($1)`, [name]),
+    outside: pool,
+  }),
+
+  Kysely: (pool, schema) => {
+    const db = new Kysely<Any>({ dialect: new PostgresDialect({ pool }) }).withSchema(schema);
+    return {
+      transaction: async (work) => {
+        const trx = await db.startTransaction().execute();
+        try {
+          const result = await work(trx);
+          await trx.commit().execute();
+          return result;
+        } catch (error) {
+          await trx.rollback().execute();
+          throw error;
+        }
+      },
+      savepoint: async (trx: Any, work) => {
+        const inner = await trx.savepoint("inner_part").execute();
+        await work(inner).catch(async (error: unknown) => {
+          await inner.rollbackToSavepoint("inner_part").execute();
+          throw error;
+        });
+      },
+      addAccount: (trx: Any, name) => trx.insertInto("accounts").values({ name }).execute(),
+      outside: db,
+    };
+  },
+
+  Drizzle: (pool, schema) => {
+    const db = drizzle({ client: pool });
+    const accounts = pgSchema(schema).table("accounts", { name: text("name").notNull() });
+    return {
+      transaction: (work) => db.transaction(work),
+      savepoint: (tx: Any, work) => tx.transaction(work),
+      addAccount: (tx: Any, name) => tx.insert(accounts).values({ name }),
+      outside: db,
+    };
+  },
+
+  Knex: (_pool, schema) => {
+    const db = knex({ client: "pg", connection: postgresUrl(), searchPath: [schema] });
+    onTestFinished(() => db.destroy());
+    return {
+      transaction: (work) => db.transaction(work),
+      savepoint: (trx: Any, work) => trx.transaction(work),
+      addAccount: (trx: Any, name) => trx("accounts").insert({ name }),
+      outside: db,
+    };
+  },
+
+  Prisma: (_pool, schema) => {
+    const prisma = createPrismaClient(postgresUrl(), schema);
+    onTestFinished(() => prisma.$disconnect());
+    return {
+      transaction: (work) => prisma.$transaction(work),
+      savepoint: (tx: Any, work) => tx.$transaction(work),
+      addAccount: (tx: Any, name) => tx.accounts.create({ data: { name } }),
+      outside: prisma,
+    };
+  },
+};
