@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { RQBackend } from "@tasks/rq";
+import type { RQBackend } from "@tasks/rq";
 import { Cluster, Redis } from "ioredis";
 
 import { startRedisCluster } from "../../../scripts/services/redis-cluster.ts";
 import { startRedisSentinel } from "../../../scripts/services/redis-sentinel.ts";
 import type { RestartableServer } from "../../../scripts/services/restartable-server.ts";
+import { ClientBackend } from "./client-backend.ts";
 import type { ChaosStore, CrashableServer, StoreOptions } from "./store.ts";
 
 const PREFIX = "chaos";
@@ -44,21 +45,13 @@ export const redisCluster: ChaosStore = {
 
 function createBackend({ leaseMs, broken }: StoreOptions, connection: Redis | Cluster): RQBackend {
   if (broken !== null) throw new TypeError("There is no broken copy of this store.");
-  connection.on("error", () => undefined);
-  const backend = new RQBackend({
+  return new ClientBackend({
     connection,
     prefix: PREFIX,
     heartbeat: "timer",
     leaseMs,
     commandTimeoutMs: leaseMs,
   });
-  const close = backend.close.bind(backend);
-  // The client is the run's own, and ends with the backend.
-  backend.close = async () => {
-    await close();
-    connection.disconnect();
-  };
-  return backend;
 }
 
 /** Each crash hits the master of the moment, and a replica takes its place; what was the master comes back as a replica. */

@@ -2,6 +2,7 @@ import { RQBackend } from "@tasks/rq";
 
 import { startRestartableServer } from "../../../scripts/services/restartable-server.ts";
 import { TcpProxy } from "../../../scripts/services/tcp-proxy.ts";
+import { ClientBackend } from "./client-backend.ts";
 import { PowerCut } from "./power-cut.ts";
 import type { ChaosStore, CrashableServer } from "./store.ts";
 import { UnfencedRedis } from "./unfenced-redis.ts";
@@ -33,10 +34,9 @@ function createStore(
     createBackend: ({ url, leaseMs, broken }) => {
       // In proportion to the lease, as the defaults are.
       const limits = { leaseMs, commandTimeoutMs: leaseMs };
-      if (broken === null) return new RQBackend({ url, ...limits });
-      const connection = new UnfencedRedis(url);
-      connection.on("error", () => undefined);
-      return new RQBackend({ connection, ...limits });
+      return broken === null
+        ? new RQBackend({ url, ...limits })
+        : new ClientBackend({ connection: new UnfencedRedis(url), ...limits });
     },
   };
 }
