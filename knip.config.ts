@@ -29,7 +29,7 @@ const config: KnipConfig = {
     // Likewise; and servers that tests kill.
     "packages/rq": {
       entry: ["src/lease.ts", "test/support/child.ts"],
-      ignoreBinaries: ["redis-cli", "redis-server"],
+      ignoreBinaries: ["redis-server"],
     },
     // Run by node:test in a process of its own.
     "packages/conformance": { entry: ["test/fixtures/*.ts"] },
