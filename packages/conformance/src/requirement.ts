@@ -10,7 +10,7 @@ import type { Scope } from "./scope.ts";
  * - `queues`: `createBackend` passes its `queues` on.
  * - `secondHandle`: `createBackend`, called again with the same namespace, opens the same store.
  * - `workerStore`: workers are `QueueWorker`s, whose store the suite can drive step by step.
- * - `shortLease`: `createBackend` passes its `leaseMs` on.
+ * - `shortLease`: `createBackend` passes its `leaseMs` on. Only requirements that need this are given a short one.
  */
 export type Surrounding =
   | "queued"
