@@ -43,11 +43,25 @@ export async function migrateSchema(
   if ((await readSchemaVersion(connection, dialect, tables)) === to) return [];
   return connection.transaction(async (executor) => {
     await dialect.lockMigrations?.(executor);
-    const from = await readSchemaVersion(executor, dialect, tables);
-    const steps = from <= to ? migrations.slice(from, to) : migrations.slice(to, from).toReversed();
-    for (const step of steps) await (from <= to ? apply : revert)(executor, dialect, tables, step);
-    return steps.map(({ version, name }) => `${version} ${name}`);
+    try {
+      return await takeSteps(executor, dialect, tables, to);
+    } finally {
+      await dialect.unlockMigrations?.(executor);
+    }
   });
+}
+
+async function takeSteps(
+  executor: Executor,
+  dialect: Dialect,
+  tables: TableNames,
+  to: number,
+): Promise<readonly string[]> {
+  const migrations = dialect.migrations(tables);
+  const from = await readSchemaVersion(executor, dialect, tables);
+  const steps = from <= to ? migrations.slice(from, to) : migrations.slice(to, from).toReversed();
+  for (const step of steps) await (from <= to ? apply : revert)(executor, dialect, tables, step);
+  return steps.map(({ version, name }) => `${version} ${name}`);
 }
 
 /** The version the schema is at; 0 when there is none. */

@@ -7,6 +7,7 @@ import type { Dialect, Scope } from "./dialect.ts";
 import { migrateSchema, type MigrateOptions } from "./migrations.ts";
 import { Notifications, type Subscription } from "./notifications.ts";
 import type { Database } from "./open-database.ts";
+import { Poller } from "./poller.ts";
 import type { TableNames } from "./tables.ts";
 
 /** What the parts of one backend share: the connection, the dialect, the tables. Connects on first use. */
@@ -29,8 +30,9 @@ export class Store {
     this.tables = tables;
     this.#alias = alias;
     const { changeTokenSql } = this.dialect;
-    this.changes =
-      changeTokenSql === null
+    this.changes = this.dialect.readWorkToken
+      ? new Poller(() => this.#readWorkToken())
+      : changeTokenSql === null
         ? new Notifications({
             send: (kind) => this.#notify(kind),
             subscribe: (onMessage, onLost) => this.#subscribe(onMessage, onLost),
@@ -101,6 +103,10 @@ export class Store {
     const connection = await this.connection();
     const [row] = await connection.query(sql, []);
     return row?.["token"];
+  }
+
+  async #readWorkToken(): Promise<unknown> {
+    return this.dialect.readWorkToken?.(await this.connection(), this.scope);
   }
 
   async #notify(kind: ChangeKind): Promise<void> {
