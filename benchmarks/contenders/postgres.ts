@@ -1,5 +1,5 @@
 import { PostgresPlaces } from "../harness/postgres-places.ts";
-import { against, cpu, own, plain } from "../report/targets.ts";
+import { targetsOf } from "../report/targets.ts";
 import { agenda } from "./agenda/contender.ts";
 import { bullmqPostgres } from "./bullmq-postgres/contender.ts";
 import { graphileDefault, graphileTuned } from "./graphile-worker/contender.ts";
@@ -11,6 +11,7 @@ import { tasksDbOnPostgres } from "./tasks-db/contender.ts";
 const LIMIT = plainPostgres.name;
 const TUNED = graphileTuned.name;
 const BOSS = pgBossBatched.name;
+const { against, cpu, own, plain } = targetsOf(tasksDbOnPostgres.name);
 
 export const postgres: Store = {
   name: "postgres",

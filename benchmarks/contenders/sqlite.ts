@@ -1,5 +1,5 @@
 import { SqlitePlaces } from "../harness/sqlite-places.ts";
-import { against, own, plain } from "../report/targets.ts";
+import { targetsOf } from "../report/targets.ts";
 import { liteque } from "./liteque/contender.ts";
 import { plainSqlite } from "./plain-sqlite/contender.ts";
 import { plainjob } from "./plainjob/contender.ts";
@@ -8,6 +8,7 @@ import { tasksDbOnSqlite } from "./tasks-db/contender.ts";
 
 const PLAINJOB = plainjob.name;
 const LIMIT = plainSqlite.name;
+const { against, own, plain } = targetsOf(tasksDbOnSqlite.name);
 
 export const sqlite: Store = {
   name: "sqlite",

@@ -7,30 +7,39 @@ export interface Target {
   readonly measure: (results: Results) => number | undefined;
 }
 
-const OURS = "@tasks/db";
-
-/** Our figure divided by another contender's. */
-export function against(peer: string, row: string, title: string, goal: string): Target {
-  return quotient({ row, contender: OURS }, { row, contender: peer }, title, goal);
+/** Makes targets for a contender that is ours. */
+export interface Targets {
+  /** Our figure divided by another contender's. */
+  against(peer: string, row: string, title: string, goal: string): Target;
+  /** One figure of ours divided by another. */
+  own(above: string, below: string, title: string, goal: string): Target;
+  /** A figure of ours as it is. */
+  plain(row: string, title: string, goal: string): Target;
+  /** Processor time of worker and server for one of our jobs, in microseconds. */
+  cpu(row: string, title: string, goal: string): Target;
 }
 
-/** One figure of ours divided by another. */
-export function own(above: string, below: string, title: string, goal: string): Target {
-  return quotient({ row: above, contender: OURS }, { row: below, contender: OURS }, title, goal);
-}
-
-/** A figure of ours as it is. */
-export function plain(row: string, title: string, goal: string): Target {
-  return { title, goal, measure: (results) => results.median({ row, contender: OURS }) };
-}
-
-/** Processor time of worker and server for one of our jobs, in microseconds. */
-export function cpu(row: string, title: string, goal: string): Target {
-  const measure = (results: Results): number | undefined => {
-    const times = results.cpuUs(row, OURS);
-    return times === undefined ? undefined : times.own + times.server;
+/** Makes targets for the contender of this name. */
+export function targetsOf(ours: string): Targets {
+  return {
+    against: (peer, row, title, goal) =>
+      quotient({ row, contender: ours }, { row, contender: peer }, title, goal),
+    own: (above, below, title, goal) =>
+      quotient({ row: above, contender: ours }, { row: below, contender: ours }, title, goal),
+    plain: (row, title, goal) => ({
+      title,
+      goal,
+      measure: (results) => results.median({ row, contender: ours }),
+    }),
+    cpu: (row, title, goal) => ({
+      title,
+      goal,
+      measure: (results) => {
+        const times = results.cpuUs(row, ours);
+        return times === undefined ? undefined : times.own + times.server;
+      },
+    }),
   };
-  return { title, goal, measure };
 }
 
 function quotient(above: FigureName, below: FigureName, title: string, goal: string): Target {

@@ -24,6 +24,8 @@ export type LocalService = Pick<Service, "product" | "aptPackages" | "isInstalle
 export interface StartOptions {
   /** Commits wait for the disk, as they would in production; otherwise nothing does. */
   readonly durable: boolean;
+  /** Another way to run it, of those that the service has. */
+  readonly variant?: string | undefined;
 }
 
 /** A server that belongs to the process that started it. */

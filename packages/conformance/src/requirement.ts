@@ -11,7 +11,7 @@ import type { Scope } from "./scope.ts";
  * - `secondHandle`: `createBackend`, called again with the same namespace, opens the same store.
  * - `outsideView`: others can look at the store while a transaction of the caller's is open.
  * - `workerStore`: workers are `QueueWorker`s, whose store the suite can drive step by step.
- * - `shortLease`: `createBackend` passes its `leaseMs` on.
+ * - `shortLease`: `createBackend` passes its `leaseMs` on. Only requirements that need this are given a short one.
  */
 export type Surrounding =
   | "queued"

@@ -98,7 +98,7 @@ export interface EnqueueRequest {
   readonly id: string;
   readonly taskName: string;
   readonly args: readonly JsonValue[];
-  /** `args` as JSON text, encoded once. */
+  /** `args` as JSON text. In large batches it is encoded when it is read: read it once, and do not keep it. */
   readonly argsJson: string;
   readonly queueName: string;
   readonly priority: number;

@@ -209,7 +209,14 @@ export class DatabaseBackend extends Backend {
   #withId(request: EnqueueRequest): EnqueueRequest {
     if (this.#idFunction === undefined) return request;
     const id: unknown = this.#idFunction();
-    if (typeof id === "string" && id.length >= 1 && id.length <= 64) return { ...request, id };
+    if (typeof id === "string" && id.length >= 1 && id.length <= 64) {
+      // Not a spread: it would encode at once what a large batch encodes when it is stored.
+      const properties = Object.getOwnPropertyDescriptors(request);
+      return Object.defineProperties({} as EnqueueRequest, {
+        ...properties,
+        id: { ...properties.id, value: id },
+      });
+    }
     throw new InvalidTaskBackend(
       `idFunction must return a string of 1 to 64 characters, not ${JSON.stringify(id)?.slice(0, 80)}.`,
     );

@@ -208,19 +208,22 @@ export class RedisWorkerStore implements WorkerStore {
   /** The way of every outcome but a plain success: core's own transition. */
   async #settleAll(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
     const answers: CompletionAnswer[] = completions.map(() => "lost");
+    const settled = new Map<number, CompletionAnswer>();
     const places = completions.map(({ id }) => ({ queue: this.#queueOf(id), id }));
-    const changed = await this.#parts.records.change(
-      places,
-      (index) =>
-        ({ record, fence }, now) => {
-          const completion = completions[index]!;
-          if (record.status !== "RUNNING" || toNumber(fence) !== completion.fence) return undefined;
-          const settled = transitions.settle(record, completion, now);
-          answers[index] = settled.answer;
-          return settled.record;
-        },
+    const changed = await this.#parts.records.change(places, (index) => (read, now) => {
+      const completion = completions[index]!;
+      const isLatest = toNumber(read.fence) === completion.fence;
+      if (read.record.status !== "RUNNING" || !isLatest) {
+        answers[index] = transitions.answerRepeated(read.record, completion, isLatest);
+        return undefined;
+      }
+      const { record, answer } = transitions.settle(read.record, completion, now);
+      settled.set(index, answer);
+      return record;
+    });
+    return answers.map((answer, index) =>
+      changed[index] === undefined ? answer : settled.get(index)!,
     );
-    return answers.map((answer, index) => (changed[index] === undefined ? "lost" : answer));
   }
 
   #isInDoubt(): boolean {

@@ -127,6 +127,17 @@ describe("retention", () => {
   });
 });
 
+describe("large batches", () => {
+  it("are stored as a whole, and up to a size that one script can take", async () => {
+    const { backend } = openBackend();
+    const calls = (count: number): [string][] => Array.from({ length: count }, () => ["x"]);
+    expect(await echo.enqueueMany(calls(20_000))).toHaveLength(20_000);
+    await expect(echo.enqueueMany(calls(50_001))).rejects.toThrow(/at most 50000 tasks, not 50001/);
+    expect((await backend.counts()).READY).toBe(20_000);
+    await backend.close();
+  }, 30_000);
+});
+
 describe("keys", () => {
   it("of one backend all share a hash tag, so that a cluster keeps them on one node", async () => {
     const { backend, prefix } = openBackend({ queues: [] });

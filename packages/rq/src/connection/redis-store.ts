@@ -28,7 +28,8 @@ export class RedisStore {
     this.#redis = redis;
     this.#root = root;
     this.#timeoutMs = timeoutMs;
-    redis.client.on("close", this.#onInterruption);
+    // A cluster tells of each connection by itself.
+    redis.client.on("close", this.#onInterruption).on("-node", this.#onInterruption);
   }
 
   /** How often the connection broke: whatever was under way then may have been carried out once, twice or not at all. */
@@ -79,17 +80,21 @@ export class RedisStore {
   /** Closes a client of the backend's own. Calls that are under way reject. */
   close(): void {
     this.#isClosed = true;
-    this.client.off("close", this.#onInterruption);
+    this.client.off("close", this.#onInterruption).off("-node", this.#onInterruption);
     if (this.#redis.isOwn) this.client.disconnect();
   }
 
   async #eval(script: Script, values: readonly ScriptValue[]): Promise<unknown> {
     const { client, root } = this;
+    // While a slot moves, a node takes commands with one key for those that it has, and some of our keys are not there yet: with two keys that exist
+    // nowhere, it says TRYAGAIN until all of them are.
+    const keys = [2, root, `${root}:@`] as const;
     try {
-      return await client.evalsha(script.sha, 1, root, ...values);
+      // As one array: a call with a hundred thousand arguments would not fit on the stack.
+      return await client.call("EVALSHA", [script.sha, ...keys, ...values]);
     } catch (error) {
       if (!isUnknownScript(error)) throw error;
-      return client.eval(script.lua, 1, root, ...values);
+      return client.call("EVAL", [script.lua, ...keys, ...values]);
     }
   }
 

@@ -1,6 +1,5 @@
 /** Tasks that this package's tests run in processes of their own. They write what they do to the file named by `TASKS_JOURNAL`. */
 import { appendFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { task, type TaskContext } from "@tasks/core";
 
@@ -13,14 +12,6 @@ function note(line: string): void {
 export const mark = task({ name: "rq.mark" }, (label: string): string => {
   note(`${label} ${process.pid}`);
   return label;
-});
-
-/** Takes `ms` without holding up anybody. */
-export const linger = task({ name: "rq.linger" }, async (label: string, ms: number) => {
-  note(`${label} start ${process.pid}`);
-  await sleep(ms);
-  note(`${label} end ${process.pid}`);
-  return process.pid;
 });
 
 /** Computes for `ms` without a pause. */
