@@ -1,11 +1,11 @@
 import { InvalidTaskBackend, NotSupported } from "@tasks/core";
 import type { Kysely } from "kysely";
 import type { ConnectionOptions as MysqlOptions } from "mysql2";
-import type * as Mysql from "mysql2/promise";
+import type * as Mysql from "mysql2";
 
 import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
 import { KyselyConnection } from "./connections/kysely-connection.ts";
-import { toPromisePool, type MysqlPool } from "./connections/mysql-client.ts";
+import { toCorePool, type MysqlPool } from "./connections/mysql-client.ts";
 import { BEGIN_MYSQL, MysqlConnection } from "./connections/mysql-connection.ts";
 import { MysqlDialect } from "./dialects/mysql.ts";
 import { heartbeatOf } from "./heartbeat.ts";
@@ -37,7 +37,7 @@ export function fromMysqlUrl(url: string, options: ConnectionOptions): Database 
     connect: async () => {
       const { createPool } = await loadMysql();
       const pool = createPool({ ...config, connectionLimit: poolSize });
-      return new MysqlConnection(pool, { where, busyLimitMs, owned: true });
+      return new MysqlConnection(toCorePool(pool), { where, busyLimitMs, owned: true });
     },
     ...heartbeatOf(options, config, false),
     key: null,
@@ -47,7 +47,7 @@ export function fromMysqlUrl(url: string, options: ConnectionOptions): Database 
 /** A database behind a pool of the user's. */
 export function fromMysqlPool(given: MysqlPool, options: ConnectionOptions): Database {
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
-  const pool = toPromisePool(given);
+  const pool = toCorePool(given);
   return {
     ...common(),
     connect: async () =>
@@ -56,8 +56,8 @@ export function fromMysqlPool(given: MysqlPool, options: ConnectionOptions): Dat
         busyLimitMs,
         owned: false,
       }),
-    ...heartbeatOf(options, clientConfigOf(pool.pool), false),
-    key: pool.pool,
+    ...heartbeatOf(options, clientConfigOf(pool), false),
+    key: pool,
   };
 }
 
@@ -88,7 +88,7 @@ function common(): Pick<Database, "dialect" | "migratesItself" | "busyLimitMs"> 
 
 async function loadMysql(): Promise<typeof Mysql> {
   try {
-    return await import("mysql2/promise");
+    return await import("mysql2");
   } catch (cause) {
     throw new NotSupported("mysql: urls need the package mysql2: npm install mysql2.", { cause });
   }
