@@ -13,6 +13,8 @@ import type { ConnectionOptions, Database } from "./open-database.ts";
 
 /** How long connecting may take, in milliseconds. */
 const CONNECT_MS = 10_000;
+/** After how long a statement without an answer is given up, in milliseconds: as long as a lease lasts, and longer than locks are waited for. */
+const STATEMENT_MS = 15_000;
 /** Statements kept prepared by one connection; servers keep 16,382 for all of them by default. */
 const MOST_STATEMENTS = 150;
 
@@ -37,7 +39,12 @@ export function fromMysqlUrl(url: string, options: ConnectionOptions): Database 
     connect: async () => {
       const { createPool } = await loadMysql();
       const pool = createPool({ ...config, connectionLimit: poolSize });
-      return new MysqlConnection(toCorePool(pool), { where, busyLimitMs, owned: true });
+      return new MysqlConnection(toCorePool(pool), {
+        where,
+        busyLimitMs,
+        owned: true,
+        statementMs: STATEMENT_MS,
+      });
     },
     ...heartbeatOf(options, config, false),
     key: null,
@@ -55,6 +62,7 @@ export function fromMysqlPool(given: MysqlPool, options: ConnectionOptions): Dat
         where: "MySQL database (mysql2)",
         busyLimitMs,
         owned: false,
+        statementMs: STATEMENT_MS,
       }),
     ...heartbeatOf(options, clientConfigOf(pool), false),
     key: pool,

@@ -16,6 +16,8 @@ export interface MysqlConnectionOptions {
   readonly busyLimitMs: number;
   /** The pool is the backend's own: its connections get settings, and do not keep the process alive; `close()` ends it. */
   readonly owned: boolean;
+  /** After how long a statement without an answer fails, and its connection is given up, in milliseconds; for a pool of the backend's own. */
+  readonly statementMs: number;
 }
 
 /**
@@ -32,8 +34,6 @@ const SETTINGS: readonly string[] = [
   "set session transaction isolation level read committed",
   "set session innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_TRANS_TABLES'",
 ];
-/** After how long a statement without an answer fails, and its connection is given up, in milliseconds. */
-const STATEMENT_MS = 30_000;
 /** How long closing waits for statements under way, in milliseconds. */
 const CLOSE_MS = 2000;
 
@@ -105,13 +105,13 @@ export class MysqlConnection implements Connection {
   }
 
   async #once<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
-    const { owned } = this.#options;
+    const { owned, statementMs } = this.#options;
     const client = await this.#acquire();
     this.#clients.add(client);
     let broken: unknown;
     const executor = failFast(
       mysqlExecutor(client, {
-        timeoutMs: owned ? STATEMENT_MS : undefined,
+        timeoutMs: owned ? statementMs : undefined,
         maxPacket: this.#maxPacket,
       }),
       (error) => {
@@ -164,7 +164,8 @@ export class MysqlConnection implements Connection {
     // Without a listener, an idle connection that breaks would end the process.
     client.on("error", () => undefined);
     try {
-      for (const sql of SETTINGS) await answerOf("query", client, { sql, timeout: STATEMENT_MS });
+      for (const sql of SETTINGS)
+        await answerOf("query", client, { sql, timeout: this.#options.statementMs });
     } catch (error) {
       client.destroy();
       throw error;
