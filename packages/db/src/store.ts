@@ -39,6 +39,7 @@ export class Store {
     this.changes =
       changeTokenSql === null
         ? new Notifications({
+            sender: this.#sender,
             send: (kind) => this.#notify(kind),
             subscribe: (onMessage, onLost) => this.#subscribe(onMessage, onLost),
           })
