@@ -7,7 +7,7 @@ import type { ServiceName } from "./scripts/services/service.ts";
 
 /** The servers that a project's tests use; a project not named here uses none. */
 const services: Readonly<Record<string, ServiceName[]>> = {
-  db: ["postgres"],
+  db: ["postgres", "mariadb"],
   rq: ["redis"],
   scripts: ["postgres", "mariadb", "redis"],
 };

@@ -63,7 +63,7 @@ export class Enqueuer {
     requests: readonly EnqueueRequest[],
   ): Promise<readonly Enqueued[]> {
     const { dialect, scope } = this.#store;
-    const executor = toExecutor(transaction);
+    const executor = toExecutor(transaction, dialect.name);
     const where = "The given transaction";
     await this.#callers.check(transaction, executor);
     const patient = patientExecutor(executor, this.#store.database.busyLimitMs);

@@ -46,10 +46,16 @@ export async function migrateSchema(
   if ((await readSchemaVersion(connection, dialect, tables)) === to) return [];
   return connection.transaction(async (executor) => {
     await dialect.lockMigrations?.(executor);
-    const from = await readSchemaVersion(executor, dialect, tables);
-    const steps = stepsBetween(migrations, from, to);
-    for (const step of steps) await (from <= to ? apply : revert)(executor, dialect, tables, step);
-    return steps.map(titleOf);
+    try {
+      const from = await readSchemaVersion(executor, dialect, tables);
+      const steps = stepsBetween(migrations, from, to);
+      for (const step of steps) {
+        await (from <= to ? apply : revert)(executor, dialect, tables, step);
+      }
+      return steps.map(titleOf);
+    } finally {
+      await dialect.unlockMigrations?.(executor);
+    }
   });
 }
 

@@ -12,6 +12,7 @@ import {
 } from "./migrations.ts";
 import { Notifications, type Subscription } from "./notifications.ts";
 import type { Database } from "./open-database.ts";
+import { Poller } from "./poller.ts";
 import type { TableNames } from "./tables.ts";
 
 /** What the parts of one backend share: the connection, the dialect, the tables. Connects on first use. */
@@ -41,8 +42,9 @@ export class Store {
     this.#alias = owner.alias;
     this.#keepsIds = owner.keepsIds;
     const { changeTokenSql } = this.dialect;
-    this.changes =
-      changeTokenSql === null
+    this.changes = this.dialect.readWorkToken
+      ? new Poller(() => this.#readWorkToken())
+      : changeTokenSql === null
         ? new Notifications({
             send: (kind) => this.#notify(kind),
             subscribe: (onMessage, onLost) => this.#subscribe(onMessage, onLost),
@@ -123,6 +125,10 @@ export class Store {
     const connection = await this.connection();
     const [row] = await connection.query(sql, []);
     return row?.["token"];
+  }
+
+  async #readWorkToken(): Promise<unknown> {
+    return this.dialect.readWorkToken?.(await this.connection(), this.scope);
   }
 
   async #notify(kind: ChangeKind): Promise<void> {
