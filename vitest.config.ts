@@ -44,6 +44,9 @@ export default defineConfig({
   test: {
     // Most test files wait: for processes, servers, leases to end. So there are more of them at work than cores.
     maxWorkers: availableParallelism() + 1,
+    // For what hangs. What must be fast says so itself.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     reporters: [
       "default",
       ...(report ? [["json", { outputFile: report }] satisfies ["json", object]] : []),
