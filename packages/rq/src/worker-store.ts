@@ -244,9 +244,14 @@ export class RedisWorkerStore implements WorkerStore {
     if (unknown.length === 0) return;
     for (const { id, queue, fence } of unknown) this.#held.set(id, { queue, fence });
     const outcome = { type: "release" } as const;
-    await this.complete(
-      unknown.map(({ id, fence }) => ({ id, fence, outcome, changes: null, cancelled: false })),
-    );
+    try {
+      await this.complete(
+        unknown.map(({ id, fence }) => ({ id, fence, outcome, changes: null, cancelled: false })),
+      );
+    } finally {
+      // What could not be given back is still unknown, and will be found again.
+      for (const { id, fence } of unknown) this.#drop(id, fence);
+    }
   }
 
   #queueOf(id: string): string {

@@ -23,6 +23,8 @@ export interface OpenedRedis {
 
 /** How long one try to connect may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3000;
+/** How long a server that took a connection may be silent, in milliseconds. */
+const GREETING_TIMEOUT_MS = 1000;
 
 /**
  * Makes the client; connects to nothing yet.
@@ -51,7 +53,17 @@ export function openRedis({ url, connection }: RedisSource): OpenedRedis {
   const client = new Redis(options);
   // Whoever waits for a command is told; without a listener ioredis would print.
   client.on("error", () => undefined);
+  client.on("connect", () => awaitGreeting(client));
   return { client, isOwn: true, address };
+}
+
+/** The client itself would wait for ever. */
+function awaitGreeting(client: Redis): void {
+  const { stream } = client;
+  const giveUp = (): void => {
+    if (client.stream === stream && client.status === "connect") stream.destroy();
+  };
+  setTimeout(giveUp, GREETING_TIMEOUT_MS).unref();
 }
 
 function checked(connection: RedisClient): Omit<OpenedRedis, "isOwn"> {

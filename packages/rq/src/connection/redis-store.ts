@@ -1,4 +1,5 @@
 import { BackendUnavailable } from "@tasks/core";
+import type { Redis } from "ioredis";
 
 import type { Script } from "../scripts/script.ts";
 import type { RedisClient } from "./client.ts";
@@ -98,9 +99,10 @@ export class RedisStore {
     }
   }
 
-  /** A connection that is silent is given up, so that the next one is tried. */
+  /** A connection that is silent is given up, so that the next one is tried. A goodbye would wait for the answer of whoever is silent. */
   #silence(): BackendUnavailable {
-    if (this.#redis.isOwn && !this.#isClosed) this.client.disconnect(true);
+    const { isOwn, client } = this.#redis;
+    if (isOwn && client.status === "ready") (client as Redis).stream.destroy();
     return new BackendUnavailable(`Redis did not answer within ${this.#timeoutMs} ms.`);
   }
 
