@@ -2,6 +2,7 @@ import { InvalidTaskBackend } from "@tasks/core";
 import { Redis } from "ioredis";
 
 import { isRedisClient, type ClientOptions, type RedisClient } from "./client.ts";
+import { afterSilence } from "./patience.ts";
 import { retryDelay } from "./retry.ts";
 
 /** Where the results are: one of the two. */
@@ -60,10 +61,8 @@ export function openRedis({ url, connection }: RedisSource): OpenedRedis {
 /** The client itself would wait for ever. */
 function awaitGreeting(client: Redis): void {
   const { stream } = client;
-  const giveUp = (): void => {
-    if (client.stream === stream && client.status === "connect") stream.destroy();
-  };
-  setTimeout(giveUp, GREETING_TIMEOUT_MS).unref();
+  const callOff = afterSilence(GREETING_TIMEOUT_MS, () => stream.destroy());
+  client.once("ready", callOff).once("close", callOff);
 }
 
 function checked(connection: RedisClient): Omit<OpenedRedis, "isOwn"> {

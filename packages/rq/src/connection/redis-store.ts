@@ -5,6 +5,7 @@ import type { Script } from "../scripts/script.ts";
 import type { RedisClient } from "./client.ts";
 import { isUnknownScript, toTasksError } from "./errors.ts";
 import type { OpenedRedis } from "./open-redis.ts";
+import { afterSilence } from "./patience.ts";
 
 /** How long a call waits for a connection, in milliseconds: long enough for a restart of the server. */
 const READY_MS = 2000;
@@ -65,16 +66,16 @@ export class RedisStore {
 
   /** Waits for an answer, but not for ever: a network that swallows packets says nothing. */
   async bounded<T>(answer: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
+    let callOff: (() => void) | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(this.#silence()), this.#timeoutMs);
+      callOff = afterSilence(this.#timeoutMs, () => reject(this.#silence()));
     });
     try {
       return await Promise.race([answer, late]);
     } catch (error) {
       throw toTasksError(error);
     } finally {
-      clearTimeout(timer);
+      callOff?.();
     }
   }
 
@@ -121,7 +122,7 @@ export class RedisStore {
     await new Promise<void>((resolve, reject) => {
       let lastError: Error | undefined;
       const settle = (isReady: boolean): void => {
-        clearTimeout(timer);
+        callOff();
         client.off("ready", onReady).off("end", onEnd).off("error", onError);
         if (isReady) resolve();
         else reject(toTasksError(lastError ?? new Error("no connection")));
@@ -131,7 +132,7 @@ export class RedisStore {
       const onError = (error: Error): void => {
         lastError = error;
       };
-      const timer = setTimeout(onEnd, READY_MS);
+      const callOff = afterSilence(READY_MS, onEnd);
       client.on("ready", onReady).on("end", onEnd).on("error", onError);
       if (client.status === "ready") onReady();
       else if (client.status === "end") onEnd();
