@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import type { ChaosOptions } from "./run-chaos.ts";
 import { STORE_NAMES, type StoreName } from "./stores/store.ts";
 
-export const CHAOS_USAGE = `Usage: pnpm --dir benchmarks chaos [sqlite|postgres] [options]
+export const CHAOS_USAGE = `Usage: pnpm --dir benchmarks chaos [sqlite|postgres|redis] [options]
 
   --seed n           drives load and faults (default: a random one)
   --tasks n          tasks to enqueue (default 5000; 10000 on a server)

@@ -29,10 +29,10 @@ describe.concurrent("workers that are killed and stalled", () => {
     PATIENCE_MS,
   );
 
-  it(
-    "cannot store the outcome of a task that another worker has taken over",
-    async () => {
-      const findings = await runZombie({ store: "sqlite", leaseMs: 500, broken: null });
+  it.each(["sqlite", "redis"] as const)(
+    "cannot store the outcome of a task that another worker has taken over, on %s",
+    async (store) => {
+      const findings = await runZombie({ store, leaseMs: 500, broken: null });
       expect(findings.doubleSuccesses).toEqual([]);
       expect(findings.lost).toEqual([]);
       expect(findings.executions).toEqual(new Map([[2, 1]]));
@@ -40,10 +40,10 @@ describe.concurrent("workers that are killed and stalled", () => {
     PATIENCE_MS,
   );
 
-  it(
-    "are found to store a success twice when the store has no fence",
-    async () => {
-      const findings = await runZombie({ store: "sqlite", leaseMs: 500, broken: "unfenced" });
+  it.each(["sqlite", "redis"] as const)(
+    "are found to store a success twice when %s has no fence",
+    async (store) => {
+      const findings = await runZombie({ store, leaseMs: 500, broken: "unfenced" });
       expect(findings.doubleSuccesses).toHaveLength(1);
     },
     PATIENCE_MS,

@@ -1,10 +1,11 @@
 import type { Backend } from "@tasks/core";
 
 import { postgres } from "./postgres.ts";
+import { redis } from "./redis.ts";
 import { sqlite } from "./sqlite.ts";
 import type { ChaosStore, StoreName, StoreOptions } from "./store.ts";
 
-export const stores: Readonly<Record<StoreName, ChaosStore>> = { postgres, sqlite };
+export const stores: Readonly<Record<StoreName, ChaosStore>> = { postgres, redis, sqlite };
 
 /** The backend of a run, the same in every process. */
 export function createChaosBackend(options: StoreOptions): Backend {
