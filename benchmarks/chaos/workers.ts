@@ -21,7 +21,7 @@ export interface Kill {
 export class Workers implements AsyncDisposable {
   readonly #options: Omit<WorkerProcessOptions, "worker">;
   readonly #alive: ChaosWorker[] = [];
-  /** Those that take part: started, and not stalled. */
+  /** Those that take part: they have begun a task, and are not stalled. */
   readonly #awake = new Set<ChaosWorker>();
   readonly #kills: Kill[] = [];
   #started = 0;
@@ -31,7 +31,7 @@ export class Workers implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Those worth a fault: started, and not stalled. */
+  /** Those worth a fault: at work, and not stalled. */
   get awake(): readonly ChaosWorker[] {
     return this.#alive.filter((worker) => this.#awake.has(worker));
   }
@@ -55,7 +55,9 @@ export class Workers implements AsyncDisposable {
     const child = fork(new URL("./worker-process.ts", import.meta.url), [JSON.stringify(options)]);
     const worker: ChaosWorker = { name, process: child, ready: once(child, "message") };
     this.#alive.push(worker);
-    void worker.ready.then(() => this.#awake.add(worker));
+    child.on("message", (message) => {
+      if (message === "working") this.#awake.add(worker);
+    });
     return worker;
   }
 
