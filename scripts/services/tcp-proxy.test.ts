@@ -26,9 +26,10 @@ async function dial({ url }: TcpProxy): Promise<Socket> {
   return socket;
 }
 
-async function says(socket: Socket, text: string): Promise<string> {
+async function says(socket: Socket, text: string, withinMs = 5000): Promise<string> {
   socket.write(text);
-  const [answer] = (await once(socket, "data", { signal: AbortSignal.timeout(150) })) as [Buffer];
+  const signal = AbortSignal.timeout(withinMs);
+  const [answer] = (await once(socket, "data", { signal })) as [Buffer];
   return String(answer);
 }
 
@@ -43,18 +44,19 @@ it("cuts what is open with a reset, and welcomes what is new", async () => {
   const proxy = await openEcho();
   const socket = await dial(proxy);
   await says(socket, "hello");
-  const [error] = await Promise.all([once(socket, "error"), proxy.cut()]);
-  expect(error).toMatchObject([{ code: "ECONNRESET" }]);
+  const reset = once(socket, "error");
+  proxy.cut();
+  expect(await reset).toMatchObject([{ code: "ECONNRESET" }]);
   expect(await says(await dial(proxy), "again")).toBe("again");
 });
 
 it("refuses everybody until it passes again", async () => {
   const proxy = await openEcho();
   proxy.refuse();
-  const refused = await dial(proxy).catch((error: unknown) => error);
-  if (refused instanceof Error) expect(refused).toMatchObject({ code: "ECONNRESET" });
-  else await once(refused as Socket, "close");
-  expect(proxy.size).toBe(0);
+  // The reset may come before the connection is noticed, or after.
+  const refused = await dial(proxy).catch(() => undefined);
+  if (refused !== undefined) await once(refused, "close");
+  expect([proxy.tries, proxy.size]).toEqual([1, 0]);
   proxy.pass();
   expect(await says(await dial(proxy), "again")).toBe("again");
 });
@@ -65,10 +67,12 @@ it("swallows without a word, not even a goodbye; what was swallowed stays dead",
   await says(before, "hello");
   proxy.swallow();
   const during = await dial(proxy);
-  for (const socket of [before, during]) await expect(says(socket, "hello")).rejects.toThrow();
+  for (const socket of [before, during]) {
+    await expect(says(socket, "hello", 150)).rejects.toThrow("aborted");
+  }
   before.end();
   proxy.pass();
-  await expect(says(during, "hello")).rejects.toThrow();
+  await expect(says(during, "hello", 150)).rejects.toThrow("aborted");
   expect([before.closed, during.closed]).toEqual([false, false]);
   expect(await says(await dial(proxy), "again")).toBe("again");
 });
