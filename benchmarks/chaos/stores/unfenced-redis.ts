@@ -24,7 +24,7 @@ function withoutFence(lua: string): string {
     /(local function attempt\([^]*?'HMGET'[^\n]*\n)[^]*?(\n\s*return queue, values)/,
     "$1$2",
   );
-  if (unfenced === lua || unfenced.includes("~= fence")) {
+  if (unfenced === lua || unfenced.includes("~= token")) {
     throw new Error(`The fence of this script could not be taken away: ${lua}`);
   }
   return unfenced;

@@ -1,9 +1,11 @@
 import { BackendUnavailable } from "@tasks/core";
+import type { Redis } from "ioredis";
 
 import type { Script } from "../scripts/script.ts";
 import type { RedisClient } from "./client.ts";
 import { isUnknownScript, toTasksError } from "./errors.ts";
 import type { OpenedRedis } from "./open-redis.ts";
+import { afterSilence } from "./patience.ts";
 
 /** How long a call waits for a connection, in milliseconds: long enough for a restart of the server. */
 const READY_MS = 2000;
@@ -64,16 +66,16 @@ export class RedisStore {
 
   /** Waits for an answer, but not for ever: a network that swallows packets says nothing. */
   async bounded<T>(answer: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
+    let callOff: (() => void) | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(this.#silence()), this.#timeoutMs);
+      callOff = afterSilence(this.#timeoutMs, () => reject(this.#silence()));
     });
     try {
       return await Promise.race([answer, late]);
     } catch (error) {
       throw toTasksError(error);
     } finally {
-      clearTimeout(timer);
+      callOff?.();
     }
   }
 
@@ -98,9 +100,10 @@ export class RedisStore {
     }
   }
 
-  /** A connection that is silent is given up, so that the next one is tried. */
+  /** A connection that is silent is given up, so that the next one is tried. A goodbye would wait for the answer of whoever is silent. */
   #silence(): BackendUnavailable {
-    if (this.#redis.isOwn && !this.#isClosed) this.client.disconnect(true);
+    const { isOwn, client } = this.#redis;
+    if (isOwn && client.status === "ready") (client as Redis).stream.destroy();
     return new BackendUnavailable(`Redis did not answer within ${this.#timeoutMs} ms.`);
   }
 
@@ -119,7 +122,7 @@ export class RedisStore {
     await new Promise<void>((resolve, reject) => {
       let lastError: Error | undefined;
       const settle = (isReady: boolean): void => {
-        clearTimeout(timer);
+        callOff();
         client.off("ready", onReady).off("end", onEnd).off("error", onError);
         if (isReady) resolve();
         else reject(toTasksError(lastError ?? new Error("no connection")));
@@ -129,7 +132,7 @@ export class RedisStore {
       const onError = (error: Error): void => {
         lastError = error;
       };
-      const timer = setTimeout(onEnd, READY_MS);
+      const callOff = afterSilence(READY_MS, onEnd);
       client.on("ready", onReady).on("end", onEnd).on("error", onError);
       if (client.status === "ready") onReady();
       else if (client.status === "end") onEnd();
