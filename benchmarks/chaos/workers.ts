@@ -21,7 +21,7 @@ export interface Kill {
 export class Workers implements AsyncDisposable {
   readonly #options: Omit<WorkerProcessOptions, "worker">;
   readonly #alive: ChaosWorker[] = [];
-  /** Those that take part: started, and not stalled. */
+  /** Those that take part: they have begun a task, and are not stalled. */
   readonly #awake = new Set<ChaosWorker>();
   readonly #kills: Kill[] = [];
   #started = 0;
@@ -31,7 +31,7 @@ export class Workers implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Those worth a fault: started, and not stalled. */
+  /** Those worth a fault: at work, and not stalled. */
   get awake(): readonly ChaosWorker[] {
     return this.#alive.filter((worker) => this.#awake.has(worker));
   }
@@ -44,13 +44,20 @@ export class Workers implements AsyncDisposable {
     return this.#stalls;
   }
 
+  /** Resolves when all have started. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#alive.map((worker) => worker.ready));
+  }
+
   start(): ChaosWorker {
     const name = `worker-${++this.#started}`;
     const options: WorkerProcessOptions = { ...this.#options, worker: name };
     const child = fork(new URL("./worker-process.ts", import.meta.url), [JSON.stringify(options)]);
     const worker: ChaosWorker = { name, process: child, ready: once(child, "message") };
     this.#alive.push(worker);
-    void worker.ready.then(() => this.#awake.add(worker));
+    child.on("message", (message) => {
+      if (message === "working") this.#awake.add(worker);
+    });
     return worker;
   }
 

@@ -9,14 +9,16 @@ import type { Scope } from "./scope.ts";
  * - `execution`: tasks are run, by a worker or inside `enqueue`.
  * - `queues`: `createBackend` passes its `queues` on.
  * - `secondHandle`: `createBackend`, called again with the same namespace, opens the same store.
+ * - `outsideView`: others can look at the store while a transaction of the caller's is open.
  * - `workerStore`: workers are `QueueWorker`s, whose store the suite can drive step by step.
- * - `shortLease`: `createBackend` passes its `leaseMs` on.
+ * - `shortLease`: `createBackend` passes its `leaseMs` on. Only requirements that need this are given a short one.
  */
 export type Surrounding =
   | "queued"
   | "execution"
   | "queues"
   | "secondHandle"
+  | "outsideView"
   | "workerStore"
   | "shortLease";
 

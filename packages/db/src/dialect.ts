@@ -40,6 +40,8 @@ export interface Dialect {
   migrations(tables: TableNames): readonly Migration[];
   /** Lets one process at a time migrate, until the end of the transaction; for databases whose transactions do not see to that. */
   lockMigrations?(executor: Executor): Promise<void>;
+  /** Ends that, for databases whose lock outlives the transaction. */
+  unlockMigrations?(executor: Executor): Promise<void>;
   /** Tells whether a table exists. */
   hasTable(executor: Executor, name: string): Promise<boolean>;
 
@@ -148,9 +150,15 @@ export interface Dialect {
 
   /**
    * Reads a value, cheaply, that differs after another connection's commit, or after a statement of someone else on this one. `null` for databases that
-   * tell of changes by `notify`.
+   * tell of changes by `notify`, or of work by `readWorkToken`.
    */
   readonly changeTokenSql: string | null;
+
+  /**
+   * Reads a value, cheaply, that differs when there is new work, for databases that have neither. It may miss work that is not new: whoever waits looks by
+   * itself now and then. That results are finished is not told at all, and looked up as often as this.
+   */
+  readWorkToken?(executor: Executor, scope: Scope): Promise<unknown>;
 
   /** Name of the channel that `notify` sends on. */
   channel?(scope: Scope): string;

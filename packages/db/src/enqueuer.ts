@@ -63,7 +63,7 @@ export class Enqueuer {
     requests: readonly EnqueueRequest[],
   ): Promise<readonly Enqueued[]> {
     const { dialect, scope } = this.#store;
-    const executor = toExecutor(transaction);
+    const executor = toExecutor(transaction, dialect.name);
     const where = "The given transaction";
     await this.#callers.check(transaction, executor);
     const patient = patientExecutor(executor, this.#store.database.busyLimitMs);
@@ -93,7 +93,8 @@ export class Enqueuer {
     const enqueued: Enqueued[] = [];
     for (let start = 0; start < requests.length; start += CHUNK_ROWS) {
       if (start > 0) await new Promise(setImmediate);
-      const chunk = requests.slice(start, start + CHUNK_ROWS);
+      // Copies read once what a large batch encodes only when it is asked for.
+      const chunk = requests.slice(start, start + CHUNK_ROWS).map((request) => ({ ...request }));
       for (const answer of await dialect.insert(executor, scope, chunk)) {
         if (answer instanceof TasksError) throw answer;
         enqueued.push(answer);

@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 
 import { createId, InvalidTask, task, withBackends } from "@tasks/core";
-import { DatabaseBackend } from "@tasks/db";
+import { DatabaseBackend, type DatabaseBackendOptions } from "@tasks/db";
 import BetterSqlite from "better-sqlite3";
 import { sql } from "drizzle-orm";
 import { drizzle as drizzleBetterSqlite } from "drizzle-orm/better-sqlite3";
@@ -30,13 +30,13 @@ afterAll(async () => {
   for (const schema of schemas) await pool.query(`drop schema if exists ${schema} cascade`);
 });
 
-async function openBackend(): Promise<{
+async function openBackend(options: Partial<DatabaseBackendOptions> = {}): Promise<{
   readonly backend: DatabaseBackend;
   readonly schema: string;
 }> {
   const schema = `t_${createId()}`;
   schemas.push(schema);
-  const backend = new DatabaseBackend({ url: postgresUrl(), poolSize: 4, schema });
+  const backend = new DatabaseBackend({ url: postgresUrl(), poolSize: 4, schema, ...options });
   onTestFinished(() => backend.close());
   await backend.migrate();
   return { backend, schema };
@@ -52,10 +52,10 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
     ) => Promise<void>,
   ): Promise<void> {
     const { backend, schema } = await openBackend();
-    await pool.query(`create table ${schema}.accounts (name text primary key)`);
+    await pool.query(`create table ${schema}.users (email text primary key)`);
     const names = async (): Promise<string[]> => {
-      const { rows } = await pool.query<{ name: string }>(`select name from ${schema}.accounts`);
-      return rows.map((row) => row.name);
+      const { rows } = await pool.query<{ email: string }>(`select email from ${schema}.users`);
+      return rows.map((row) => row.email);
     };
     const library = open(pool, schema);
     await withBackends({ default: backend }, () => run(library, backend, names));
@@ -64,7 +64,7 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
   it("commits rows and tasks together, unseen before", async () => {
     await inSchema(async (library, backend, names) => {
       const result = await library.transaction(async (transaction) => {
-        await library.addAccount(transaction, "Ada");
+        await library.addUser(transaction, "Ada");
         const enqueued = await greet.using({ transaction }).enqueue("Ada");
         expect(enqueued.status).toBe("READY");
         expect(await backend.readRecord(enqueued.id)).toBeUndefined();
@@ -78,7 +78,7 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
   it("rolls both back together", async () => {
     await inSchema(async (library, backend, names) => {
       const failing = library.transaction(async (transaction) => {
-        await library.addAccount(transaction, "Ada");
+        await library.addUser(transaction, "Ada");
         await greet.using({ transaction }).enqueue("Ada");
         await greet.using({ transaction }).enqueueMany([["Grace"], ["Edsger"]]);
         throw new Error("changed my mind");
@@ -92,10 +92,10 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
   it("drops with a savepoint only what was enqueued since", async () => {
     await inSchema(async (library, backend, names) => {
       const kept = await library.transaction(async (transaction) => {
-        await library.addAccount(transaction, "kept");
+        await library.addUser(transaction, "kept");
         const before = await greet.using({ transaction }).enqueue("before");
         const inner = library.savepoint(transaction, async (savepoint) => {
-          await library.addAccount(savepoint, "dropped");
+          await library.addUser(savepoint, "dropped");
           await greet.using({ transaction: savepoint }).enqueue("dropped");
           await greet.using({ transaction: savepoint }).enqueueMany([["dropped"], ["dropped"]]);
           throw new Error("half of it");
@@ -162,7 +162,42 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
   });
 });
 
-describe("a transaction on another server's database", () => {
+describe("a transaction that something goes wrong in", () => {
+  it("goes on after a batch that the store refuses, without any of it", async () => {
+    let calls = 0;
+    const idFunction = (): string => (++calls % 3 === 0 ? "taken" : createId());
+    const { backend } = await openBackend({ idFunction });
+    const library = LIBRARIES["pg"]!(pool, "public");
+    await withBackends({ default: backend }, async () => {
+      const kept = await library.transaction(async (transaction) => {
+        const many = greet.using({ transaction });
+        await many.enqueueMany([["a"], ["b"], ["c"]]);
+        await expect(many.enqueueMany([["d"], ["e"], ["f"]])).rejects.toBeInstanceOf(InvalidTask);
+        return many.enqueue("g");
+      });
+      expect(await backend.readRecord(kept.id)).toBeDefined();
+      expect(await backend.counts()).toMatchObject({ READY: 4 });
+    });
+  });
+
+  it("is told of a unique key that was taken behind its snapshot, by the driver's own error", async () => {
+    const { backend } = await openBackend();
+    const client = await pool.connect();
+    onTestFinished(() => client.release());
+    await withBackends({ default: backend }, async () => {
+      await client.query("begin isolation level repeatable read");
+      await client.query("select 1");
+      await once.enqueue("x");
+      await expect(once.using({ transaction: client }).enqueue("x")).rejects.toMatchObject({
+        code: "TASKS_BACKEND_UNAVAILABLE",
+        cause: { code: "40001" },
+      });
+      await client.query("rollback");
+    });
+  });
+});
+
+describe("a transaction on another database", () => {
   it("is refused, and the task is not stored where no worker looks", async () => {
     const { backend, schema } = await openBackend();
     const other = new URL(postgresUrl());

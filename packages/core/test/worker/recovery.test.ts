@@ -51,11 +51,15 @@ describe("recovery", () => {
       await claimAndVanish(backend, lost.name);
       const worker = (await backend.createWorker()) as QueueWorker;
       const away = (["recoverLost", "checkAttempts"] as const).map((method) =>
-        vi.spyOn(worker.store, method).mockRejectedValue(new Error("away")),
+        vi.spyOn(worker.store, method).mockImplementation(async () => {
+          // Longer than a renewal may hang.
+          await new Promise((resolve) => setTimeout(resolve, LONG_LEASE_MS / 2));
+          throw new Error("away");
+        }),
       );
       const run = worker.run();
       await nextTurn();
-      await vi.advanceTimersByTimeAsync(4 * LOOK_MS);
+      await vi.advanceTimersByTimeAsync(LOOK_MS + LONG_LEASE_MS / 2);
       for (const method of away) method.mockRestore();
       // The first look after the outage, then a third of a lease and a second.
       await vi.advanceTimersByTimeAsync(LOOK_MS + LONG_LEASE_MS / 3);

@@ -1,5 +1,7 @@
 import { BackendUnavailable, InvalidTask, TasksError, redact } from "@tasks/core";
 
+import { isMysqlConflict, isMysqlDataError, mysqlAdvice } from "./mysql-errors.ts";
+
 /** SQLite's primary result codes. */
 const BUSY = 5;
 const LOCKED = 6;
@@ -40,7 +42,7 @@ const SERVER_STATES: readonly string[] = [
 
 /** The store is busy for the moment; the same statement may be tried again. */
 export function isBusy(error: unknown): boolean {
-  if (CONFLICTS.includes(sqlState(error))) return true;
+  if (CONFLICTS.includes(sqlState(error)) || isMysqlConflict(error)) return true;
   const code = sqliteCode(error);
   return code !== BUSY_SNAPSHOT && [BUSY, LOCKED].includes(code & 0xff);
 }
@@ -67,6 +69,9 @@ export function toTasksError(error: unknown, where: string): TasksError {
   if (state !== "" && !SERVER_STATES.some((prefix) => state.startsWith(prefix))) {
     return new InvalidTask(`${where} refused a row: ${message}`, options);
   }
+  if (isMysqlDataError(error)) {
+    return new InvalidTask(`${where} refused a row: ${message}${mysqlAdvice(error)}`, options);
+  }
   return new BackendUnavailable(`${where}: ${message}${advice(error, message)}`, options);
 }
 
@@ -81,7 +86,7 @@ function advice(error: unknown, message: string): string {
   if (sqliteCode(error) === BUSY_SNAPSHOT) {
     return ". The transaction read before someone else wrote: start it with `begin immediate`.";
   }
-  return "";
+  return mysqlAdvice(error);
 }
 
 /** The extended result code: a number with `node:sqlite`, a name with the others; 0 when it is not SQLite's error. */

@@ -1,3 +1,4 @@
+import { PrismaPg } from "@prisma/adapter-pg";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { pgSchema, text } from "drizzle-orm/pg-core";
 import knex from "knex";
@@ -6,15 +7,15 @@ import type { Pool } from "pg";
 import { onTestFinished } from "vitest";
 
 import { postgresUrl } from "./postgres.ts";
-import { createPrismaClient } from "./prisma-client.ts";
+import { PrismaClient } from "./prisma-client.ts";
 
-/** How a library does things in one schema, which has a table `accounts (name text)`. */
+/** How a library does things in one schema, which has a table `users (email text)`. */
 export interface Library {
   /** Commits when `work` resolves, and rolls back when it rejects. */
   transaction<T>(work: (transaction: unknown) => Promise<T>): Promise<T>;
   /** The same to a savepoint of a transaction. */
   savepoint(transaction: unknown, work: (inner: unknown) => Promise<unknown>): Promise<unknown>;
-  addAccount(transaction: unknown, name: string): Promise<unknown>;
+  addUser(transaction: unknown, email: string): Promise<unknown>;
   /** What people pass by mistake. */
   readonly outside: unknown;
 }
@@ -47,8 +48,8 @@ export const LIBRARIES: Readonly<Record<string, Open>> = {
         throw error;
       });
     },
-    addAccount: (client: Any, name) =>
-      client.query(`insert into ${schema}.accounts (name) values ($1)`, [name]),
+    addUser: (client: Any, email) =>
+      client.query(`insert into ${schema}.users (email) values ($1)`, [email]),
     outside: pool,
   }),
 
@@ -73,18 +74,18 @@ export const LIBRARIES: Readonly<Record<string, Open>> = {
           throw error;
         });
       },
-      addAccount: (trx: Any, name) => trx.insertInto("accounts").values({ name }).execute(),
+      addUser: (trx: Any, email) => trx.insertInto("users").values({ email }).execute(),
       outside: db,
     };
   },
 
   Drizzle: (pool, schema) => {
     const db = drizzle({ client: pool });
-    const accounts = pgSchema(schema).table("accounts", { name: text("name").notNull() });
+    const users = pgSchema(schema).table("users", { email: text("email").notNull() });
     return {
       transaction: (work) => db.transaction(work),
       savepoint: (tx: Any, work) => tx.transaction(work),
-      addAccount: (tx: Any, name) => tx.insert(accounts).values({ name }),
+      addUser: (tx: Any, email) => tx.insert(users).values({ email }),
       outside: db,
     };
   },
@@ -95,18 +96,19 @@ export const LIBRARIES: Readonly<Record<string, Open>> = {
     return {
       transaction: (work) => db.transaction(work),
       savepoint: (trx: Any, work) => trx.transaction(work),
-      addAccount: (trx: Any, name) => trx("accounts").insert({ name }),
+      addUser: (trx: Any, email) => trx("users").insert({ email }),
       outside: db,
     };
   },
 
   Prisma: (_pool, schema) => {
-    const prisma = createPrismaClient(postgresUrl(), schema);
+    const adapter = new PrismaPg({ connectionString: postgresUrl() }, { schema });
+    const prisma = new PrismaClient({ adapter });
     onTestFinished(() => prisma.$disconnect());
     return {
       transaction: (work) => prisma.$transaction(work),
       savepoint: (tx: Any, work) => tx.$transaction(work),
-      addAccount: (tx: Any, name) => tx.accounts.create({ data: { name } }),
+      addUser: (tx: Any, email) => tx.users.create({ data: { email } }),
       outside: prisma,
     };
   },

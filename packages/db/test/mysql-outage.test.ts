@@ -1,0 +1,81 @@
+import { createId, task, taskLog, withBackends } from "@tasks/core";
+import { DatabaseBackend } from "@tasks/db";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+
+import { canStartServers, startMariadb } from "./support/mariadb-server.ts";
+import { createDatabases, createPool } from "./support/mariadb.ts";
+
+const pool = createPool();
+const databases = createDatabases(pool);
+taskLog.connect(() => undefined);
+
+const greet = task({ name: "mysql.greet" }, (name: string) => `Hello, ${name}!`);
+
+describe("a server that goes away", () => {
+  it.skipIf(!canStartServers)(
+    "is survived by a worker: tasks go on within two seconds of its return, each recorded once",
+    async () => {
+      await using server = await startMariadb();
+      const ran: number[] = [];
+      const count = task({ name: "mysql.count" }, async (index: number) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        ran.push(index);
+      });
+      const backend = new DatabaseBackend({ url: server.url, poolSize: 4 });
+      await backend.migrate();
+      await withBackends({ default: backend }, async () => {
+        const worker = await backend.createWorker({ concurrency: 5, intervalMs: 50 });
+        const running = worker.run();
+        const results = await count.enqueueMany(Array.from({ length: 400 }, (_, n) => [n]));
+        for (let round = 1; round <= 3; round++) {
+          await vi.waitFor(() => expect(ran.length).toBeGreaterThan(round * 60), 10_000);
+          await server.kill();
+          await expect(count.enqueue(-1)).rejects.toMatchObject({
+            code: "TASKS_BACKEND_UNAVAILABLE",
+          });
+          await server.start();
+          const before = ran.length;
+          const backAtMs = performance.now();
+          await vi.waitFor(() => expect(ran.length).toBeGreaterThan(before + 5), 10_000);
+          expect(performance.now() - backAtMs).toBeLessThan(2000);
+        }
+        await vi.waitFor(
+          async () => expect(await backend.counts()).toMatchObject({ SUCCESSFUL: 400 }),
+          15_000,
+        );
+        expect(ran.toSorted((a, b) => a - b)).toEqual(results.map((_, index) => index));
+        await server.kill();
+        await worker.stop();
+        await running;
+        const closingAtMs = performance.now();
+        await backend.close();
+        expect(performance.now() - closingAtMs).toBeLessThan(3000);
+      });
+    },
+    90_000,
+  );
+
+  it("is BackendUnavailable while it takes no writes, and back at once after that", async () => {
+    const { name, url, backend } = await databases.open();
+    const user = `r_${createId().slice(-12)}`;
+    await pool.query(`create user ${user}@'%'`);
+    await pool.query(`grant all on ${name}.* to ${user}@'%'`);
+    const restricted = new URL(url);
+    restricted.username = user;
+    await using limited = new DatabaseBackend({ url: restricted.href, poolSize: 2 });
+    onTestFinished(async () => {
+      await pool.query("set global read_only = off");
+      await pool.query(`drop user ${user}@'%'`);
+    });
+    await withBackends({ default: limited }, async () => {
+      await pool.query("set global read_only = on");
+      await expect(greet.enqueue("Ada")).rejects.toMatchObject({
+        code: "TASKS_BACKEND_UNAVAILABLE",
+      });
+      await pool.query("set global read_only = off");
+      const result = await greet.enqueue("Ada");
+      expect(await backend.readRecord(result.id)).toBeDefined();
+    });
+    await backend.close();
+  });
+});
