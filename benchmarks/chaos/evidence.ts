@@ -7,7 +7,7 @@ import { readJournals } from "./journal.ts";
 import type { Run } from "./run-folder.ts";
 
 /** How long the workers may take to finish when nothing happens to them any more, in milliseconds. */
-const SETTLE_LIMIT_MS = 90_000;
+const SETTLE_LIMIT_MS = 180_000;
 
 /** Waits until nothing is waiting or running, or the patience is over: what is open then is lost. Resolves with how long that took. */
 export async function settle(backend: Backend): Promise<number> {

@@ -3,7 +3,12 @@ import { parseArgs } from "node:util";
 import type { ChaosOptions } from "./run-chaos.ts";
 import { STORE_NAMES, type StoreName } from "./stores/store.ts";
 
-export const CHAOS_USAGE = `Usage: pnpm --dir benchmarks chaos [sqlite|postgres|redis] [options]
+export const CHAOS_USAGE = `Usage: pnpm --dir benchmarks chaos [sqlite|postgres|redis|redis-everysec|redis-sentinel|redis-cluster] [options]
+
+  redis           one server that writes everything through to the disk
+  redis-everysec  one that does so once a second, and loses the rest in each crash, as if the power failed
+  redis-sentinel  a master with a replica that takes over in a crash; there is no network to cut
+  redis-cluster   three masters with replicas, likewise
 
   --seed n           drives load and faults (default: a random one)
   --tasks n          tasks to enqueue (default 5000; 10000 on a server)
@@ -13,7 +18,7 @@ export const CHAOS_USAGE = `Usage: pnpm --dir benchmarks chaos [sqlite|postgres|
   --stalls n         workers that are frozen for longer than their lease (default 10)
   --crashes n        how often the server is killed and started again (default 5 on a server)
   --cuts n           how often the network to the server is cut (default 10 on a server)
-  --lease n          lease in milliseconds (default 1500)
+  --lease n          lease in milliseconds (default 1500; 3000 on a server)
   --broken unfenced  run on a store that stores outcomes no matter who brings them: must fail`;
 
 const LARGEST_SEED = 2 ** 31;
@@ -44,6 +49,7 @@ export function readChaosOptions(args: readonly string[]): ChaosOptions | "help"
     throw new TypeError(`There is no store '${store}'. There are: ${STORE_NAMES.join(", ")}.`);
   }
   const isServer = store !== "sqlite";
+  const hasNetwork = isServer && store !== "redis-sentinel" && store !== "redis-cluster";
   const { broken = null } = values;
   if (broken !== null && broken !== "unfenced") {
     throw new TypeError(`--broken must be unfenced, not '${broken}'.`);
@@ -57,8 +63,8 @@ export function readChaosOptions(args: readonly string[]): ChaosOptions | "help"
     everyMs: whole("every", values.every, 500),
     stalls: whole("stalls", values.stalls, 10),
     crashes: isServer ? whole("crashes", values.crashes, 5) : 0,
-    cuts: isServer ? whole("cuts", values.cuts, 10) : 0,
-    leaseMs: whole("lease", values.lease, 1500),
+    cuts: hasNetwork ? whole("cuts", values.cuts, 10) : 0,
+    leaseMs: whole("lease", values.lease, isServer ? 3000 : 1500),
     broken,
   };
 }

@@ -46,6 +46,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   return inRunFolder({ store, leaseMs, broken }, async (run) => {
     const { backend, workers } = run;
     for (let index = 0; index < options.workers; index++) workers.start();
+    await workers.ready();
     const durationMs = options.seconds * 1000;
     const faults = planFaults(createRandom(seed + 1), { ...options, durationMs });
     const [load, { crashes, cuts }] = await Promise.all([

@@ -57,9 +57,8 @@ function kill({ workers }: Run, { victim }: Fault): void {
 }
 
 async function stall({ workers, leaseMs }: Run, { victim }: Fault): Promise<void> {
-  const candidates = workers.awake;
-  const chosen = candidates[Math.floor(victim * candidates.length)];
-  if (chosen === undefined) return;
+  while (workers.awake.length === 0) await sleep(20);
+  const chosen = workers.awake[Math.floor(victim * workers.awake.length)]!;
   workers.stall(chosen);
   await sleep(STALL_LEASES * leaseMs);
   workers.wake(chosen);

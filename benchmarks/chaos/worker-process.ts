@@ -1,5 +1,5 @@
 /** A worker of a chaos run: the real one, with a journal beside. Stops on SIGTERM. */
-import { configureTasks, taskFinished, taskLog } from "@tasks/core";
+import { configureTasks, taskFinished, taskLog, taskStarted } from "@tasks/core";
 
 import { useJournal } from "./chaos-task.ts";
 import { Journal } from "./journal.ts";
@@ -22,6 +22,11 @@ taskFinished.connect(({ taskResult }) => {
 });
 taskLog.connect(({ level, message, error }) => {
   if (level === "error") console.error(message, error ?? "");
+});
+
+const stopWatching = taskStarted.connect(() => {
+  stopWatching();
+  process.send?.("working");
 });
 
 await using backend = createChaosBackend(options);

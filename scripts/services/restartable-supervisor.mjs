@@ -1,6 +1,7 @@
 /**
- * Owns one throw-away server that is killed and started again at its owner's word, and ends when its stdin closes, as `supervisor.mjs` does. Started by
- * `restartable-server.ts` with the service's name. Each word on stdin, `kill` or `start`, is answered by a line of JSON once it is done.
+ * Owns throw-away servers of one kind that are killed and started again at their owner's word, and ends when its stdin closes, as `supervisor.mjs` does.
+ * Started by `restartable-server.ts` with the service's name, and with a variant for each server: "" for the usual one, for a pooler the url of the server
+ * behind it. Each line on stdin, `kill` or `start` and the server's number, is answered by a line of JSON once it is done.
  */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,7 +10,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { canInstallPackages, installPackages } from "./apt.mjs";
-import { howToProvide } from "./obtain.mjs";
+import { pgbouncer } from "./pgbouncer.mjs";
 import { services } from "./services.mjs";
 
 /** @import { LocalServer, ServiceName } from "./service.ts" */
@@ -18,10 +19,12 @@ import { services } from "./services.mjs";
 const TRIES = 50;
 const PAUSE_MS = 100;
 
-const service = services[/** @type {ServiceName} */ (process.argv[2])];
+const [name = "", ...variants] = process.argv.slice(2);
+const service =
+  name === "pgbouncer" ? pgbouncer(variants[0] ?? "") : services[/** @type {ServiceName} */ (name)];
 const folder = await mkdtemp(join(tmpdir(), "tasks-restartable-"));
-/** @type {LocalServer | undefined} */
-let server;
+/** @type {LocalServer[]} */
+const servers = [];
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
   process.on(signal, () => process.stdin.destroy());
@@ -29,34 +32,50 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
 process.stdout.on("error", () => {});
 try {
   await answer(async () => {
-    server = await startFirst();
-    return { url: server.url };
+    await startAll();
+    return { servers: servers.map(({ url }, number) => ({ url, folder: folderOf(number) })) };
   });
-  for await (const word of createInterface({ input: process.stdin })) {
-    await answer(word === "kill" ? kill : startAgain);
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [word, number] = line.split(" ");
+    await answer(() => (word === "kill" ? kill : startAgain)(Number(number)));
   }
 } finally {
-  await server?.stop();
+  await Promise.all(servers.map((server) => server.stop()));
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
-async function startFirst() {
+async function startAll() {
   if (!service.isInstalled() && canInstallPackages()) await installPackages(service.aptPackages);
-  if (!service.isInstalled()) throw new Error(howToProvide([service]));
-  const data = join(folder, service.name);
-  await mkdir(data);
-  return service.start(data, { durable: true });
+  if (!service.isInstalled()) {
+    throw new Error(`Not found on this machine: ${service.product}. Install its programs.`);
+  }
+  const starting = variants.map(async (variant, number) => {
+    await mkdir(folderOf(number));
+    servers[number] = await service.start(folderOf(number), { durable: true, variant });
+  });
+  // All that begin are waited for: what has started is stopped with the rest when another one fails.
+  for (const end of await Promise.allSettled(starting))
+    if (end.status === "rejected") throw end.reason;
 }
 
-async function kill() {
-  await server?.kill();
+/** @param {number} number */
+function folderOf(number) {
+  return join(folder, `${name}-${number}`);
+}
+
+/** @param {number} number */
+async function kill(number) {
+  await servers[number]?.kill();
   return {};
 }
 
-async function startAgain() {
+/** @param {number} number */
+async function startAgain(number) {
+  const server = servers[number];
+  if (server === undefined) throw new Error(`There is no server ${number}.`);
   for (let tries = 1; ; tries += 1) {
     try {
-      server = await server?.startAgain();
+      servers[number] = await server.startAgain();
       return {};
     } catch (error) {
       if (tries === TRIES) throw error;

@@ -17,10 +17,15 @@ export interface Service {
   readonly docker: DockerRecipe;
 }
 
+/** The part of a service that concerns programs of this machine. */
+export type LocalService = Pick<Service, "product" | "aptPackages" | "isInstalled" | "start">;
+
 /** How a private server is run. */
 export interface StartOptions {
   /** Commits wait for the disk, as they would in production; otherwise nothing does. */
   readonly durable: boolean;
+  /** Another way to run it, of those that the service has. */
+  readonly variant?: string | undefined;
 }
 
 /** A server that belongs to the process that started it. */

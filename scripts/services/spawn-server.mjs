@@ -56,7 +56,8 @@ export async function withFreePort(start) {
   }
 }
 
-async function freePort() {
+/** A port that is free at this moment. */
+export async function freePort() {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -2,23 +2,41 @@ import { RQBackend } from "@tasks/rq";
 
 import { startRestartableServer } from "../../../scripts/services/restartable-server.ts";
 import { TcpProxy } from "../../../scripts/services/tcp-proxy.ts";
-import type { ChaosStore } from "./store.ts";
-import { UnfencedBackend } from "./unfenced-redis.ts";
+import { ClientBackend } from "./client-backend.ts";
+import { PowerCut } from "./power-cut.ts";
+import type { ChaosStore, CrashableServer } from "./store.ts";
+import { UnfencedRedis } from "./unfenced-redis.ts";
 
-/** A server of the run's own, reached through a network of the run's own. */
-export const redis: ChaosStore = {
-  start: async () => {
-    const server = await startRestartableServer("redis");
-    const network = await TcpProxy.to(server.url);
-    const stop = async (): Promise<void> => {
-      await network[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    };
-    return { url: network.url, server, network, [Symbol.asyncDispose]: stop };
-  },
-  createBackend: ({ url, leaseMs, broken }) => {
-    // In proportion to the lease, as the defaults are.
-    const limits = { leaseMs, commandTimeoutMs: leaseMs };
-    return broken === null ? new RQBackend({ url, ...limits }) : new UnfencedBackend(url, limits);
-  },
-};
+/** A server of the run's own that writes everything through to the disk, reached through a network of the run's own. */
+export const redis: ChaosStore = createStore("", (server) => server);
+
+/** One that does so once a second, as many are run, on a machine whose power fails. */
+export const redisEverysec: ChaosStore = createStore(
+  "everysec",
+  (server) => new PowerCut(server, server.folder),
+);
+
+function createStore(
+  variant: string,
+  toCrashable: (server: CrashableServer & { readonly folder: string }) => CrashableServer,
+): ChaosStore {
+  return {
+    start: async () => {
+      const server = await startRestartableServer("redis", variant);
+      const network = await TcpProxy.to(server.url);
+      const stop = async (): Promise<void> => {
+        await network[Symbol.asyncDispose]();
+        await server[Symbol.asyncDispose]();
+      };
+      const crashable = toCrashable(server);
+      return { url: network.url, server: crashable, network, [Symbol.asyncDispose]: stop };
+    },
+    createBackend: ({ url, leaseMs, broken }) => {
+      // In proportion to the lease, as the defaults are.
+      const limits = { leaseMs, commandTimeoutMs: leaseMs };
+      return broken === null
+        ? new RQBackend({ url, ...limits })
+        : new ClientBackend({ connection: new UnfencedRedis(url), ...limits });
+    },
+  };
+}

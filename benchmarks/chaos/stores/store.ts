@@ -3,7 +3,14 @@ import type { Backend } from "@tasks/core";
 import type { TcpProxy } from "../../../scripts/services/tcp-proxy.ts";
 
 /** Kinds of stores that a run can be made on. */
-export const STORE_NAMES = ["postgres", "redis", "sqlite"] as const;
+export const STORE_NAMES = [
+  "postgres",
+  "redis",
+  "redis-cluster",
+  "redis-everysec",
+  "redis-sentinel",
+  "sqlite",
+] as const;
 export type StoreName = (typeof STORE_NAMES)[number];
 
 /** How every process of a run reaches its tasks, and whether the store is broken on purpose. */

@@ -8,6 +8,9 @@ import { announceEnqueued, isAnnounced } from "./signals.ts";
 import type { TaskRecord } from "./task-record.ts";
 import { TaskResult } from "./task-result.ts";
 
+/** Encoded arguments that one batch holds, in characters. Those of further calls are encoded again when they are stored, so that a batch of any size holds no more. */
+const MOST_TEXT = 1_048_576;
+
 /** Stores calls of a task: one as such, several as a batch. */
 export async function enqueueAll(
   task: AnyTask,
@@ -17,10 +20,15 @@ export async function enqueueAll(
   const problem = findProblem(task, backend);
   if (problem !== undefined) throw new InvalidTask(problem);
   const requests: EnqueueRequest[] = [];
+  let textLength = 0;
   for (const args of calls) {
     if (task.settings.input !== null) await checkInput(task, args);
-    const request = toRequest(task, backend, args);
-    requests.push(hasKeys(task) ? await withKeys(task, args, request) : request);
+    const plain = toRequest(task, backend, args);
+    const request = hasKeys(task) ? await withKeys(task, args, plain) : plain;
+    textLength += request.argsJson.length;
+    requests.push(
+      textLength > MOST_TEXT ? Object.defineProperty(request, "argsJson", ENCODED_LATER) : request,
+    );
   }
   const stored = await store(backend, requests, transactionOf(task));
   // Many results are made in one go when nobody is to be told of each.
@@ -34,6 +42,13 @@ export async function enqueueAll(
   }
   return results;
 }
+
+const ENCODED_LATER: PropertyDescriptor & ThisType<EnqueueRequest> = {
+  enumerable: true,
+  get() {
+    return JSON.stringify(this.args);
+  },
+};
 
 async function store(
   backend: Backend,

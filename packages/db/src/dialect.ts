@@ -14,6 +14,8 @@ export type DialectName = "sqlite" | "postgres" | "mysql";
 export interface Success {
   readonly id: string;
   readonly fence: number;
+  /** The number of its row, where it is known: quicker to find than an id. */
+  readonly seq: number | null;
   readonly returnValueJson: string;
 }
 
@@ -40,6 +42,8 @@ export interface Dialect {
   migrations(tables: TableNames): readonly Migration[];
   /** Lets one process at a time migrate, until the end of the transaction; for databases whose transactions do not see to that. */
   lockMigrations?(executor: Executor): Promise<void>;
+  /** Ends that, for databases whose lock outlives the transaction. */
+  unlockMigrations?(executor: Executor): Promise<void>;
   /** Tells whether a table exists. */
   hasTable(executor: Executor, name: string): Promise<boolean>;
 
@@ -59,6 +63,18 @@ export interface Dialect {
     scope: Scope,
     requests: readonly EnqueueRequest[],
   ): Promise<readonly (Enqueued | TasksError)[]>;
+
+  /**
+   * Stores requests as `insert` does, in one statement, which needs no transaction around it. `undefined` where one statement does not do.
+   *
+   * @param teller gives the sender with which to tell of them as `notify` does, at the same time; `null` to tell nobody. Called only if they are stored.
+   */
+  insertAtOnce?(
+    executor: Executor,
+    scope: Scope,
+    requests: readonly EnqueueRequest[],
+    teller: () => string | null,
+  ): Promise<readonly Enqueued[]> | undefined;
 
   /**
    * Claims in one atomic step: ready rows of the request become RUNNING. Scheduled rows that are due count as ready.
@@ -148,9 +164,15 @@ export interface Dialect {
 
   /**
    * Reads a value, cheaply, that differs after another connection's commit, or after a statement of someone else on this one. `null` for databases that
-   * tell of changes by `notify`.
+   * tell of changes by `notify`, or of work by `readWorkToken`.
    */
   readonly changeTokenSql: string | null;
+
+  /**
+   * Reads a value, cheaply, that differs when there is new work, for databases that have neither. It may miss work that is not new: whoever waits looks by
+   * itself now and then. That results are finished is not told at all, and looked up as often as this.
+   */
+  readWorkToken?(executor: Executor, scope: Scope): Promise<unknown>;
 
   /** Name of the channel that `notify` sends on. */
   channel?(scope: Scope): string;

@@ -21,7 +21,7 @@ export function heartbeatOf(
   }
   if (heartbeat === "thread" && source === null) {
     throw new InvalidTaskBackend(
-      'heartbeat "thread" needs a file or server given by url, or a database of node:sqlite or pg.',
+      'heartbeat "thread" needs a file or server given by url, or a database of node:sqlite, pg or mysql2.',
     );
   }
   return heartbeat === "timer"

@@ -7,6 +7,7 @@ import { isKysely } from "./caller-transaction.ts";
 import type { Connection } from "./connection.ts";
 import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
 import { KyselyConnection } from "./connections/kysely-connection.ts";
+import { isMysqlPool, type MysqlPool } from "./connections/mysql-client.ts";
 import { openNodeSqlite } from "./connections/open-node-sqlite.ts";
 import { isPgPool, type PgPool } from "./connections/pg-client.ts";
 import { SqliteConnection } from "./connections/sqlite-connection.ts";
@@ -18,27 +19,28 @@ import {
 import type { Dialect } from "./dialect.ts";
 import { SqliteDialect } from "./dialects/sqlite.ts";
 import { heartbeatOf } from "./heartbeat.ts";
+import { fromMysqlKysely, fromMysqlPool, fromMysqlUrl } from "./open-mysql.ts";
 import { fromPostgresKysely, fromPostgresPool, fromPostgresUrl } from "./open-postgres.ts";
 
 /** Where a backend keeps its tables: exactly one of the three. */
 export interface DatabaseSource {
   /**
    * `sqlite:./tasks.db`, `sqlite:///absolute/path.db` or `sqlite::memory:`, opened with `node:sqlite`; `postgres://user:password@host:5432/database`,
-   * opened with `pg`. Opened on first use, closed with the backend.
+   * opened with `pg`; `mysql://user:password@host:3306/database` or `mariadb://…`, opened with `mysql2`. Opened on first use, closed with the backend.
    */
   readonly url?: string | undefined;
-  /** Your Kysely instance with `SqliteDialect`, `PostgresDialect` or `PGliteDialect`. It stays yours to destroy. */
+  /** Your Kysely instance with `SqliteDialect`, `PostgresDialect`, `PGliteDialect` or `MysqlDialect`. It stays yours to destroy. */
   // oxlint-disable-next-line typescript/no-explicit-any -- any database type is welcome, and Kysely is invariant in it
   readonly kysely?: Kysely<any> | undefined;
-  /** Your connection of `node:sqlite`, better-sqlite3 or libsql, or your `Pool` of `pg`. It stays yours to close. */
-  readonly database?: SqliteDatabase | PgPool | undefined;
+  /** Your connection of `node:sqlite`, better-sqlite3 or libsql, or your pool of `pg` or `mysql2`. It stays yours to close. */
+  readonly database?: SqliteDatabase | PgPool | MysqlPool | undefined;
 }
 
 /** How connections behave. */
 export interface ConnectionOptions {
   /** SQLite's `synchronous` of connections opened by `url`: `full` survives a power cut without losing the last commits. @default "normal" */
   readonly synchronous?: "normal" | "full" | undefined;
-  /** Connections of a pool opened by `url` on PostgreSQL, 1…1000. One more listens, and each worker's lease has one. @default 10 */
+  /** Connections of a pool opened by `url` on PostgreSQL or MySQL, 1…1000. One more listens on PostgreSQL, and each worker's lease has one. @default 10 */
   readonly poolSize?: number | undefined;
   /**
    * The `url` leads to a pooler that hands out another connection for each transaction, such as PgBouncer in transaction mode: no settings, named
@@ -54,7 +56,7 @@ export interface ConnectionOptions {
   readonly answerLimitMs?: number | undefined;
   /**
    * What renews the leases of workers: a thread with a connection of its own, which no busy event loop delays, or a timer. A thread needs `url`, or a
-   * `database` of `node:sqlite` or `pg`. @default "thread" where possible, else "timer" and a warning by `check()`
+   * `database` of `node:sqlite`, `pg` or `mysql2`. @default "thread" where possible, else "timer" and a warning by `check()`
    */
   readonly heartbeat?: "thread" | "timer" | undefined;
 }
@@ -96,6 +98,7 @@ export function openDatabase(source: DatabaseSource, options: ConnectionOptions)
 
 function fromUrl(url: string, options: ConnectionOptions): Database {
   if (/^postgres(?:ql)?:/i.test(url)) return fromPostgresUrl(url, options);
+  if (/^(?:mysql|mariadb):/i.test(url)) return fromMysqlUrl(url, options);
   const path = sqlitePath(url);
   const { synchronous = "normal", busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
   if (synchronous !== "normal" && synchronous !== "full") {
@@ -130,25 +133,24 @@ function sqlitePath(url: string): string {
         "A SQLite url is sqlite:./relative/path.db, sqlite:///absolute/path.db or sqlite::memory:.",
       );
     }
-    case "mysql":
-    case "mariadb":
-      throw new NotSupported(
-        `DatabaseBackend does not support ${scheme}: databases in this version. Use sqlite: or postgres:.`,
-      );
     default:
       // The text may hold a password; its scheme does not.
       throw new InvalidTaskBackend(
-        `DatabaseBackend does not know urls of the kind '${scheme ?? "(no scheme)"}'. Use sqlite:./tasks.db or postgres://host/database.`,
+        `DatabaseBackend does not know urls of the kind '${scheme ?? "(no scheme)"}'. Use sqlite:./tasks.db, postgres://host/database or mysql://host/database.`,
       );
   }
 }
 
-function fromHandle(database: SqliteDatabase | PgPool, options: ConnectionOptions): Database {
+function fromHandle(
+  database: SqliteDatabase | PgPool | MysqlPool,
+  options: ConnectionOptions,
+): Database {
   if (isPgPool(database)) return fromPostgresPool(database, options);
+  if (isMysqlPool(database)) return fromMysqlPool(database, options);
   const handle = toSqliteHandle(database);
   if (handle === undefined) {
     throw new InvalidTaskBackend(
-      "database must be a DatabaseSync of node:sqlite, a Database of better-sqlite3 or libsql, or a Pool of pg.",
+      "database must be a DatabaseSync of node:sqlite, a Database of better-sqlite3 or libsql, or a pool of pg or mysql2.",
     );
   }
   const where = `SQLite database (${handle.library})`;
@@ -173,9 +175,10 @@ function fromKysely(kysely: unknown, options: ConnectionOptions): Database {
   if (name === "PostgresAdapter" || name === "PGliteAdapter") {
     return fromPostgresKysely(kysely, name === "PGliteAdapter", options);
   }
+  if (name === "MysqlAdapter") return fromMysqlKysely(kysely, options);
   if (name !== "SqliteAdapter") {
     throw new NotSupported(
-      `DatabaseBackend does not support Kysely with ${name} in this version. Use SqliteDialect, PostgresDialect or PGliteDialect.`,
+      `DatabaseBackend does not support Kysely with ${name} in this version. Use SqliteDialect, PostgresDialect, PGliteDialect or MysqlDialect.`,
     );
   }
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;

@@ -41,8 +41,8 @@ export function fromPostgresUrl(url: string, options: ConnectionOptions): Databa
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
   };
-  // What nobody waits for any more need not go on in the server.
-  const settings = `${SETTINGS}; set statement_timeout = ${answerLimitMs}`;
+  // What nobody waits for any more need not go on in the server, and must not keep its locks.
+  const settings = `${SETTINGS}; set statement_timeout = ${answerLimitMs}; set idle_in_transaction_session_timeout = ${answerLimitMs}`;
   return {
     ...common(),
     connect: async () => {
@@ -63,6 +63,7 @@ export function fromPostgresUrl(url: string, options: ConnectionOptions): Databa
         answerLimitMs,
         breakOff: (afterMs) => sockets.breakOff(afterMs),
         named: !pooler,
+        isSet: !pooler,
         createListener: pooler ? null : () => new Client(config),
       });
     },
@@ -84,6 +85,7 @@ export function fromPostgresPool(pool: PgPool, options: ConnectionOptions): Data
         answerLimitMs,
         breakOff: null,
         named: false,
+        isSet: false,
         createListener: listenerOf(pool),
       }),
     ...heartbeatOf(options, clientConfigOf(pool), false),

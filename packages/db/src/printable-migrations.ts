@@ -1,6 +1,7 @@
 import { NotSupported } from "@tasks/core";
 
 import type { DialectName } from "./dialect.ts";
+import { MysqlDialect } from "./dialects/mysql.ts";
 import { PostgresDialect } from "./dialects/postgres.ts";
 import { SqliteDialect } from "./dialects/sqlite.ts";
 import { schemaSql } from "./migrations.ts";
@@ -33,9 +34,16 @@ export const migrations: {
       case "sqlite":
         if (schema !== null) throw new NotSupported("SQLite has no schemas; leave schema out.");
         return schemaSql(new SqliteDialect(), tableNames(tablePrefix), direction);
+      case "mysql":
+        if (schema !== null) {
+          throw new NotSupported(
+            "A schema of MySQL is a database: connect to it, and leave schema out.",
+          );
+        }
+        return schemaSql(new MysqlDialect(), tableNames(tablePrefix), direction);
       default:
         throw new NotSupported(
-          `This version has no migrations for ${String(dialect)}, only for sqlite and postgres.`,
+          `There are no migrations for ${String(dialect)}, only for sqlite, postgres and mysql.`,
         );
     }
   },

@@ -4,9 +4,15 @@ import { ChangeWatcher } from "./change-watcher.ts";
 import type { ChangeKind, Changes } from "./changes.ts";
 import type { Connection, Executor } from "./connection.ts";
 import type { Dialect, Scope } from "./dialect.ts";
-import { migrateSchema, type MigrateOptions } from "./migrations.ts";
+import {
+  migrateSchema,
+  planMigration,
+  type MigrateOptions,
+  type PlannedStep,
+} from "./migrations.ts";
 import { Notifications, type Subscription } from "./notifications.ts";
 import type { Database } from "./open-database.ts";
+import { Poller } from "./poller.ts";
 import type { TableNames } from "./tables.ts";
 
 /** What the parts of one backend share: the connection, the dialect, the tables. Connects on first use. */
@@ -36,9 +42,11 @@ export class Store {
     this.#alias = owner.alias;
     this.#keepsIds = owner.keepsIds;
     const { changeTokenSql } = this.dialect;
-    this.changes =
-      changeTokenSql === null
+    this.changes = this.dialect.readWorkToken
+      ? new Poller(() => this.#readWorkToken())
+      : changeTokenSql === null
         ? new Notifications({
+            sender: this.#sender,
             send: (kind) => this.#notify(kind),
             subscribe: (onMessage, onLost) => this.#subscribe(onMessage, onLost),
           })
@@ -69,6 +77,16 @@ export class Store {
     // An explicit migration says itself what it does, and where it stops.
     const connection = this.#connection ?? (await this.#connect(false));
     return migrateSchema(connection.unhurried ?? connection, this.dialect, this.tables, options);
+  }
+
+  /** What a migration would do; see `planMigration`. Leaves the schema as it is, also where the backend looks after it itself. */
+  async planMigration(options?: MigrateOptions): Promise<readonly PlannedStep[]> {
+    const connection = this.#connection ?? (await this.database.connect());
+    try {
+      return await planMigration(connection, this.dialect, this.tables, options);
+    } finally {
+      if (connection !== this.#connection) await connection.close();
+    }
   }
 
   close(): Promise<void> {
@@ -108,6 +126,10 @@ export class Store {
     const connection = await this.connection();
     const [row] = await connection.query(sql, []);
     return row?.["token"];
+  }
+
+  async #readWorkToken(): Promise<unknown> {
+    return this.dialect.readWorkToken?.(await this.connection(), this.scope);
   }
 
   async #notify(kind: ChangeKind): Promise<void> {

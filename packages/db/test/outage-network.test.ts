@@ -18,6 +18,7 @@ async function openBehind(
   readonly network: TcpProxy;
   readonly backend: DatabaseBackend;
   readonly near: DatabaseBackend;
+  readonly schema: string;
 }> {
   const schema = `t_${createId()}`;
   const network = await TcpProxy.to(postgresUrl());
@@ -29,7 +30,7 @@ async function openBehind(
     await Promise.all([backend.close(), near.close()]);
     await pool.query(`drop schema ${schema} cascade`);
   });
-  return { network, backend, near };
+  return { network, backend, near, schema };
 }
 
 const runs = new Map<string, number>();
@@ -130,6 +131,55 @@ describe.concurrent("a network that swallows everything", () => {
       });
     },
   );
+});
+
+describe.concurrent("a transaction that is left behind", () => {
+  it("gives its locks back after answerLimitMs", async (context) => {
+    const { network, backend, near, schema } = await openBehind(context, SHORT);
+    await withBackends({ default: backend }, async () => {
+      const calls = Array.from({ length: 50_000 }, (_, index) => [`${index}`, 0] as const);
+      const enqueue = note.enqueueMany(calls.map(([label, ms]) => [label, ms])).catch(String);
+      const isOpen = async (): Promise<boolean> => {
+        const { rowCount } = await pool.query(
+          `select 1 from pg_locks join pg_namespace n on n.nspname = $1 join pg_class c on c.relnamespace = n.oid
+where pg_locks.relation = c.oid and mode = 'RowExclusiveLock'`,
+          [schema],
+        );
+        return (rowCount ?? 0) > 0;
+      };
+      await vi.waitFor(async () => expect(await isOpen()).toBe(true), { interval: 1 });
+      network.swallow();
+      expect(await enqueue).toContain("did not answer");
+      await vi.waitFor(async () => expect(await isOpen()).toBe(false), { timeout: 3000 });
+      expect(await near.counts()).toMatchObject({ READY: 0 });
+    });
+  }, 20_000);
+
+  it("does not keep a worker from taking over what others lost", async (context) => {
+    const { near, schema } = await openBehind(context);
+    await withBackends({ default: near }, async () => {
+      const results = await note.enqueueMany(["a", "b", "c"].map((label) => [label, 0]));
+      await pool.query(
+        `update ${schema}.tasks_results set phase = 3, fence = 1, session_id = 'gone'`,
+      );
+      const client = await pool.connect();
+      await client.query("begin");
+      await client.query(`select 1 from ${schema}.tasks_results where id = $1 for update`, [
+        results[0]!.id,
+      ]);
+      const worker = await near.createWorker({ intervalMs: 50 });
+      const running = worker.run();
+      await vi.waitFor(
+        async () => expect(await near.counts()).toMatchObject({ SUCCESSFUL: 2, RUNNING: 1 }),
+        { timeout: 4000 },
+      );
+      await client.query("rollback");
+      client.release();
+      await results[0]!.wait({ timeoutMs: 4000 });
+      await worker.stop();
+      await running;
+    });
+  }, 20_000);
 });
 
 describe.concurrent("a server that turns everybody away", () => {

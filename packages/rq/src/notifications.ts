@@ -23,6 +23,7 @@ export class Notifications {
   };
   #client: RedisClient | undefined;
   #isHearing = false;
+  #interruptions = 0;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -86,6 +87,14 @@ export class Notifications {
     return client;
   }
 
+  /** Where the other connection broke, this one may have too, and a listener that says nothing never finds out. */
+  #mistrust(): void {
+    const { interruptions } = this.#store;
+    if (interruptions === this.#interruptions) return;
+    this.#interruptions = interruptions;
+    this.#client?.disconnect(true);
+  }
+
   #wake(kind: ChangeKind, message?: string): void {
     for (const listener of this.#listeners[kind]) listener(message);
   }
@@ -100,6 +109,7 @@ export class Notifications {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
+        this.#mistrust();
         this.#wakeAll();
         this.#look();
       },

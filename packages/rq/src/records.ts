@@ -17,6 +17,7 @@ export interface Place {
 export interface Read {
   readonly record: TaskRecord;
   readonly fence: string;
+  readonly session: string;
   readonly revision: string;
 }
 
@@ -106,5 +107,6 @@ function toRead(id: string, queue: string, fields: Fields): Read | undefined {
   if (fields.length === 0) return undefined;
   const job = toJob(fields);
   const record = toRecord(id, queue, job);
-  return { record, fence: job.get("fence") ?? "", revision: job.get("revision") ?? "" };
+  const text = (name: string): string => job.get(name) ?? "";
+  return { record, fence: text("fence"), session: text("session"), revision: text("revision") };
 }

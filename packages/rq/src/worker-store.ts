@@ -55,6 +55,7 @@ export class RedisWorkerStore implements WorkerStore {
   readonly #parts: WorkerStoreParts;
   readonly #store: RedisStore;
   readonly #held = new Map<string, Held>();
+  #sessionId = "";
   /** Until then a claim whose answer was lost may still turn out to have been carried out, on the clock of `performance.now()`. */
   #inDoubtUntilMs = Number.NEGATIVE_INFINITY;
   #interruptions = 0;
@@ -65,6 +66,7 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   async register(session: WorkerSession): Promise<void> {
+    this.#sessionId = session.sessionId;
     await this.renewLease(session);
   }
 
@@ -126,7 +128,7 @@ export class RedisWorkerStore implements WorkerStore {
     const values = updates.flatMap((update) => [
       this.#queueOf(update.id),
       update.id,
-      update.fence,
+      this.#token(update.fence),
       ...changeValues(update),
     ]);
     await this.#store.run(UPDATE, values);
@@ -136,7 +138,7 @@ export class RedisWorkerStore implements WorkerStore {
     _session: WorkerSession,
     attempts: readonly { readonly id: string; readonly fence: number }[],
   ): Promise<AttemptChecks> {
-    const values = attempts.flatMap(({ id, fence }) => [this.#queueOf(id), id, fence]);
+    const values = attempts.flatMap(({ id, fence }) => [this.#queueOf(id), id, this.#token(fence)]);
     const answers = (await this.#store.run(CHECK_ATTEMPTS, values)) as readonly number[];
     const cancelled = attempts.filter((_attempt, index) => answers[index] === 2);
     const lost = attempts.filter((_attempt, index) => answers[index] === 0);
@@ -195,7 +197,8 @@ export class RedisWorkerStore implements WorkerStore {
     completions.forEach(({ id, fence, outcome, changes }, index) => {
       if (outcome.type !== "successful") return;
       positions.push(index);
-      values.push(this.#queueOf(id), id, fence, outcome.returnValueJson, ...changeValues(changes));
+      values.push(this.#queueOf(id), id, this.#token(fence), outcome.returnValueJson);
+      values.push(...changeValues(changes));
     });
     if (positions.length === 0) return answers;
     const stored = (await this.#store.run(SUCCEED, values)) as readonly number[];
@@ -212,7 +215,7 @@ export class RedisWorkerStore implements WorkerStore {
     const places = completions.map(({ id }) => ({ queue: this.#queueOf(id), id }));
     const changed = await this.#parts.records.change(places, (index) => (read, now) => {
       const completion = completions[index]!;
-      const isLatest = toNumber(read.fence) === completion.fence;
+      const isLatest = `${read.fence} ${read.session}` === this.#token(completion.fence);
       if (read.record.status !== "RUNNING" || !isLatest) {
         answers[index] = transitions.answerRepeated(read.record, completion, isLatest);
         return undefined;
@@ -244,9 +247,19 @@ export class RedisWorkerStore implements WorkerStore {
     if (unknown.length === 0) return;
     for (const { id, queue, fence } of unknown) this.#held.set(id, { queue, fence });
     const outcome = { type: "release" } as const;
-    await this.complete(
-      unknown.map(({ id, fence }) => ({ id, fence, outcome, changes: null, cancelled: false })),
-    );
+    try {
+      await this.complete(
+        unknown.map(({ id, fence }) => ({ id, fence, outcome, changes: null, cancelled: false })),
+      );
+    } finally {
+      // What could not be given back is still unknown, and will be found again.
+      for (const { id, fence } of unknown) this.#drop(id, fence);
+    }
+  }
+
+  /** What tells an attempt from all others of the same result. */
+  #token(fence: number): string {
+    return `${fence} ${this.#sessionId}`;
   }
 
   #queueOf(id: string): string {

@@ -1,16 +1,11 @@
 import { testBackend } from "@tasks/conformance/vitest";
 import { afterCommit, RQBackend } from "@tasks/rq";
-import { afterAll } from "vitest";
 
-import { createFolder } from "./support/folder.ts";
-import { connectCluster, startCluster } from "./support/redis-cluster.ts";
+import { openCluster } from "./support/redis-cluster.ts";
 
-const folder = createFolder();
-const servers = await startCluster(folder.path("cluster"));
-const cluster = await connectCluster(servers);
+const { cluster } = await openCluster();
 // Many backends share the client here, and each listens to it.
 cluster.setMaxListeners(0);
-afterAll(() => cluster.disconnect());
 
 testBackend({
   name: "@tasks/rq, Redis Cluster",

@@ -169,6 +169,28 @@ export const claimRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "claim.complete-two-attempts",
+    sentence:
+      "Of two attempts of one result that are completed in one call, only the one that holds the fence is recorded.",
+    needs: ["workerStore", "getResult"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const result = await t.task(() => null).enqueue();
+      const older = await driver.claimOne();
+      await driver.complete(older, { type: "release" });
+      const newer = await driver.claimOne();
+      const completions = [older, newer].map(({ id, fence }) => ({
+        id,
+        fence,
+        changes: null,
+        cancelled: false,
+        outcome: successful(fence),
+      }));
+      assert.deepEqual(await driver.store.complete(completions), ["lost", "recorded"]);
+      assert.equal((await result.refresh()).returnValue, newer.fence);
+    },
+  },
+  {
     id: "claim.complete-repeated",
     sentence:
       "An outcome that is brought again, because its answer was lost, is answered “recorded”; another one of the same attempt is “lost”.",

@@ -14,6 +14,7 @@ export class HasNoFence extends BrokenBackend {
     "claim.answers-in-order",
     "claim.complete-repeated",
     "claim.complete-twice",
+    "claim.complete-two-attempts",
     "recovery.fenced-after-the-end",
     "recovery.fenced-by-the-next",
     "recovery.fenced-completion",

@@ -24,6 +24,8 @@ import { registerRelay } from "./relay.ts";
 
 /** Entries that one process relays at a time. */
 const RELAY_CONCURRENCY = 20;
+/** How long entries are kept that have moved, or could not be. */
+const KEPT = { minAgeMs: 3_600_000, failedMinAgeMs: 14 * 86_400_000 };
 /** How long `cancel` waits for an entry that is being moved, in milliseconds. */
 const MOVING_MS = 5000;
 const MOVING_LOOK_MS = 20;
@@ -43,7 +45,7 @@ export interface OutboxOptions {
  *
  * Without a transaction everything goes to the target. With one, the task is stored in the outbox as part of it; after the commit a worker of this
  * backend moves it to the target, once, under the same id. A task in the outbox can be read, waited for and cancelled by that id; lists and counts are
- * the target's. Unique tasks cannot be enqueued through the outbox, as their key is held elsewhere.
+ * the target's. Workers forget what has moved after an hour, and what could not be moved after 14 days. Unique tasks cannot be enqueued through the outbox, as their key is held elsewhere.
  *
  * @see https://microservices.io/patterns/data/transactional-outbox.html
  * @example
@@ -141,6 +143,7 @@ export class OutboxBackend extends Backend {
       batch,
       intervalMs,
       shutdownTimeoutMs,
+      retention: { ...KEPT, queueNames: [this.#outboxQueue] },
     });
     return new OutboxWorker(relay, target, batch);
   }

@@ -8,14 +8,16 @@ export const RECOVER_EVERY_MS = 1000;
 /**
  * Looks for attempts whose worker vanished.
  *
- * After an outage, or a stall of this process, everybody's lease may look expired, though whoever is alive renews it before long. So the looks after an
- * absence only make sure that the store answers, until everyone has had the time for a renewal.
+ * After an outage everybody's lease may look expired, though whoever is alive renews it before long: until everyone has had the time for that, looks only
+ * make sure that the store answers. So does the first look after a stall of this process, in which the store may have been away unnoticed.
  */
 export class Recovery {
   readonly #backend: Backend;
   readonly #store: WorkerStore;
   readonly #session: WorkerSession;
   #lastLookMs = Number.NEGATIVE_INFINITY;
+  /** The last look failed. */
+  #isAway = false;
   #mayRecoverAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(backend: Backend, store: WorkerStore, session: WorkerSession) {
@@ -31,12 +33,16 @@ export class Recovery {
 
   /** To be called every `RECOVER_EVERY_MS`. */
   async look(): Promise<void> {
-    const wasAway = performance.now() - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
-    // Forget the last look first: a rejection below is an absence too.
-    this.#lastLookMs = Number.NEGATIVE_INFINITY;
-    const mayRecover = !wasAway && performance.now() >= this.#mayRecoverAtMs;
-    if (mayRecover) await this.#recover();
-    else await this.#store.checkAttempts(this.#session, []);
+    const now = performance.now();
+    const wasStalled = now - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
+    const wasAway = this.#isAway;
+    this.#isAway = true;
+    if (wasStalled || wasAway || now < this.#mayRecoverAtMs) {
+      await this.#store.checkAttempts(this.#session, []);
+    } else {
+      await this.#recover();
+    }
+    this.#isAway = false;
     this.#lastLookMs = performance.now();
     // Renewals come three times in a lease, and after a failure within a second.
     if (wasAway)

@@ -1,5 +1,7 @@
 import { BackendUnavailable, InvalidTask, TasksError, redact } from "@tasks/core";
 
+import { isMysqlConflict, isMysqlDataError, mysqlAdvice } from "./mysql-errors.ts";
+
 /** SQLite's primary result codes. */
 const BUSY = 5;
 const LOCKED = 6;
@@ -23,6 +25,9 @@ const CONFLICTS: readonly string[] = ["40001", "40P01", "55P03"];
 /** Classes of SQLSTATEs, or whole ones, that tell about the server and the schema rather than about the data. */
 const SERVER_STATES: readonly string[] = [
   "08", // connection
+  "0A", // a plan that a migration has made useless
+  "25", // not in the transaction's state for it; read-only, as after a failover
+  "26", // no such prepared statement
   "28", // authorization
   "3D", // no such database
   "3F", // no such schema
@@ -33,12 +38,11 @@ const SERVER_STATES: readonly string[] = [
   "57", // shut down, or cancelled
   "58", // the server's own system
   "XX", // the server's own mistakes
-  "25006", // read-only, as after a failover
 ];
 
 /** The store is busy for the moment; the same statement may be tried again. */
 export function isBusy(error: unknown): boolean {
-  if (CONFLICTS.includes(sqlState(error))) return true;
+  if (CONFLICTS.includes(sqlState(error)) || isMysqlConflict(error)) return true;
   const code = sqliteCode(error);
   return code !== BUSY_SNAPSHOT && [BUSY, LOCKED].includes(code & 0xff);
 }
@@ -65,6 +69,9 @@ export function toTasksError(error: unknown, where: string): TasksError {
   if (state !== "" && !SERVER_STATES.some((prefix) => state.startsWith(prefix))) {
     return new InvalidTask(`${where} refused a row: ${message}`, options);
   }
+  if (isMysqlDataError(error)) {
+    return new InvalidTask(`${where} refused a row: ${message}${mysqlAdvice(error)}`, options);
+  }
   return new BackendUnavailable(`${where}: ${message}${advice(error, message)}`, options);
 }
 
@@ -73,10 +80,13 @@ function advice(error: unknown, message: string): string {
   if (/no such table/i.test(message) || sqlState(error) === "42P01") {
     return ". Create the tables with `tasks migrate`, or `await backend.migrate()`.";
   }
+  if (/prepared statement .* (?:already exists|does not exist)/.test(message)) {
+    return ". Behind a pooler that hands out another connection for each transaction, say pooler: true.";
+  }
   if (sqliteCode(error) === BUSY_SNAPSHOT) {
     return ". The transaction read before someone else wrote: start it with `begin immediate`.";
   }
-  return "";
+  return mysqlAdvice(error);
 }
 
 /** The extended result code: a number with `node:sqlite`, a name with the others; 0 when it is not SQLite's error. */

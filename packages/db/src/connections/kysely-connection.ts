@@ -11,12 +11,16 @@ export class KyselyConnection implements Connection {
   readonly #alone: Executor;
   readonly #options: SqliteConnectionOptions;
   /** What starts a transaction that will write. */
-  readonly #begin: string;
+  readonly #begin: readonly string[];
 
-  constructor(kysely: Kysely<unknown>, begin: string, options: SqliteConnectionOptions) {
+  constructor(
+    kysely: Kysely<unknown>,
+    begin: string | readonly string[],
+    options: SqliteConnectionOptions,
+  ) {
     this.#kysely = kysely;
     this.#alone = kyselyExecutor(kysely);
-    this.#begin = begin;
+    this.#begin = typeof begin === "string" ? [begin] : begin;
     this.#options = options;
   }
 
@@ -38,7 +42,7 @@ export class KyselyConnection implements Connection {
   async #once<T>(db: Kysely<unknown>, work: (executor: Executor) => Promise<T>): Promise<T> {
     // Kysely's own transactions begin as readers on SQLite, and fail when they turn into writers.
     const executor = kyselyExecutor(db);
-    await executor.run(this.#begin, []);
+    for (const statement of this.#begin) await executor.run(statement, []);
     try {
       const result = await work(executor);
       await executor.run("commit", []);

@@ -20,6 +20,8 @@ export interface PgConnectionOptions {
   readonly breakOff: ((afterMs: number) => void) | null;
   /** Statements are planned once per connection. */
   readonly named: boolean;
+  /** The connections' own settings end transactions that are left behind. */
+  readonly isSet: boolean;
   /** Makes a client of its own to listen with; `null` where it would hear nothing. */
   readonly createListener: (() => PgListener) | null;
 }
@@ -99,11 +101,11 @@ export class PgConnection implements Connection {
     client.on("error", onError);
     try {
       const { named, answerLimitMs } = this.#options;
-      return await inTransaction(pgExecutor(client, named, answerLimitMs), async (executor) => {
-        // Settings of the connection, or of the user's role, may say otherwise.
-        if (answerLimitMs === 0) await executor.run("set local statement_timeout = 0", []);
-        return work(executor);
-      });
+      return await inTransaction(
+        pgExecutor(client, named, answerLimitMs),
+        BEGIN_POSTGRES + this.#localSettings(),
+        work,
+      );
     } catch (error) {
       failure ??= isBroken(error) ? error : undefined;
       throw error;
@@ -112,6 +114,14 @@ export class PgConnection implements Connection {
       // A connection in doubt is not given to anybody else.
       client.release(failure !== undefined);
     }
+  }
+
+  /** Part of the statement that begins a transaction: a round trip of its own would be a high price. */
+  #localSettings(): string {
+    const { answerLimitMs, isSet } = this.#options;
+    // Settings of the connection, or of the user's role, may say otherwise.
+    if (answerLimitMs === 0) return "; set local statement_timeout = 0";
+    return isSet ? "" : `; set local idle_in_transaction_session_timeout = ${answerLimitMs}`;
   }
 
   async #patiently<T>(work: () => Promise<T>): Promise<T> {
@@ -129,9 +139,10 @@ export class PgConnection implements Connection {
 
 async function inTransaction<T>(
   executor: Executor,
+  begin: string,
   work: (executor: Executor) => Promise<T>,
 ): Promise<T> {
-  await executor.run(BEGIN_POSTGRES, []);
+  await executor.run(begin, []);
   try {
     const result = await work(executor);
     await executor.run("commit", []);

@@ -2,6 +2,7 @@ import { InvalidTaskBackend } from "@tasks/core";
 import { Redis } from "ioredis";
 
 import { isRedisClient, type ClientOptions, type RedisClient } from "./client.ts";
+import { afterSilence } from "./patience.ts";
 import { retryDelay } from "./retry.ts";
 
 /** Where the results are: one of the two. */
@@ -23,6 +24,8 @@ export interface OpenedRedis {
 
 /** How long one try to connect may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 3000;
+/** How long a server that took a connection may be silent, in milliseconds. */
+const GREETING_TIMEOUT_MS = 1000;
 
 /**
  * Makes the client; connects to nothing yet.
@@ -51,7 +54,15 @@ export function openRedis({ url, connection }: RedisSource): OpenedRedis {
   const client = new Redis(options);
   // Whoever waits for a command is told; without a listener ioredis would print.
   client.on("error", () => undefined);
+  client.on("connect", () => awaitGreeting(client));
   return { client, isOwn: true, address };
+}
+
+/** The client itself would wait for ever. */
+function awaitGreeting(client: Redis): void {
+  const { stream } = client;
+  const callOff = afterSilence(GREETING_TIMEOUT_MS, () => stream.destroy());
+  client.once("ready", callOff).once("close", callOff);
 }
 
 function checked(connection: RedisClient): Omit<OpenedRedis, "isOwn"> {

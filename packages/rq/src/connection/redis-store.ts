@@ -1,9 +1,11 @@
 import { BackendUnavailable } from "@tasks/core";
+import type { Redis } from "ioredis";
 
 import type { Script } from "../scripts/script.ts";
 import type { RedisClient } from "./client.ts";
 import { isUnknownScript, toTasksError } from "./errors.ts";
 import type { OpenedRedis } from "./open-redis.ts";
+import { afterSilence } from "./patience.ts";
 
 /** How long a call waits for a connection, in milliseconds: long enough for a restart of the server. */
 const READY_MS = 2000;
@@ -28,7 +30,8 @@ export class RedisStore {
     this.#redis = redis;
     this.#root = root;
     this.#timeoutMs = timeoutMs;
-    redis.client.on("close", this.#onInterruption);
+    // A cluster tells of each connection by itself.
+    redis.client.on("close", this.#onInterruption).on("-node", this.#onInterruption);
   }
 
   /** How often the connection broke: whatever was under way then may have been carried out once, twice or not at all. */
@@ -63,40 +66,44 @@ export class RedisStore {
 
   /** Waits for an answer, but not for ever: a network that swallows packets says nothing. */
   async bounded<T>(answer: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
+    let callOff: (() => void) | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(this.#silence()), this.#timeoutMs);
+      callOff = afterSilence(this.#timeoutMs, () => reject(this.#silence()));
     });
     try {
       return await Promise.race([answer, late]);
     } catch (error) {
       throw toTasksError(error);
     } finally {
-      clearTimeout(timer);
+      callOff?.();
     }
   }
 
   /** Closes a client of the backend's own. Calls that are under way reject. */
   close(): void {
     this.#isClosed = true;
-    this.client.off("close", this.#onInterruption);
+    this.client.off("close", this.#onInterruption).off("-node", this.#onInterruption);
     if (this.#redis.isOwn) this.client.disconnect();
   }
 
   async #eval(script: Script, values: readonly ScriptValue[]): Promise<unknown> {
     const { client, root } = this;
+    // While a slot moves, a node takes commands with one key for those that it has, and some of our keys are not there yet: with two keys that exist
+    // nowhere, it says TRYAGAIN until all of them are.
+    const keys = [2, root, `${root}:@`] as const;
     try {
       // As one array: a call with a hundred thousand arguments would not fit on the stack.
-      return await client.call("EVALSHA", [script.sha, 1, root, ...values]);
+      return await client.call("EVALSHA", [script.sha, ...keys, ...values]);
     } catch (error) {
       if (!isUnknownScript(error)) throw error;
-      return client.call("EVAL", [script.lua, 1, root, ...values]);
+      return client.call("EVAL", [script.lua, ...keys, ...values]);
     }
   }
 
-  /** A connection that is silent is given up, so that the next one is tried. */
+  /** A connection that is silent is given up, so that the next one is tried. A goodbye would wait for the answer of whoever is silent. */
   #silence(): BackendUnavailable {
-    if (this.#redis.isOwn && !this.#isClosed) this.client.disconnect(true);
+    const { isOwn, client } = this.#redis;
+    if (isOwn && client.status === "ready") (client as Redis).stream.destroy();
     return new BackendUnavailable(`Redis did not answer within ${this.#timeoutMs} ms.`);
   }
 
@@ -115,7 +122,7 @@ export class RedisStore {
     await new Promise<void>((resolve, reject) => {
       let lastError: Error | undefined;
       const settle = (isReady: boolean): void => {
-        clearTimeout(timer);
+        callOff();
         client.off("ready", onReady).off("end", onEnd).off("error", onError);
         if (isReady) resolve();
         else reject(toTasksError(lastError ?? new Error("no connection")));
@@ -125,7 +132,7 @@ export class RedisStore {
       const onError = (error: Error): void => {
         lastError = error;
       };
-      const timer = setTimeout(onEnd, READY_MS);
+      const callOff = afterSilence(READY_MS, onEnd);
       client.on("ready", onReady).on("end", onEnd).on("error", onError);
       if (client.status === "ready") onReady();
       else if (client.status === "end") onEnd();

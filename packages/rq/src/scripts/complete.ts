@@ -1,12 +1,16 @@
 import { defineScript, type Script } from "./script.ts";
 
-/** Finds the queue of a job whose queue is not known, and checks that an attempt still holds it. */
+/**
+ * Finds the queue of a job whose queue is not known, and checks that an attempt still holds it: fence and session are those that the claim left.
+ *
+ * A server that lost its last second in a power failure, or whose replica took over, gives a fence out twice; so the fence alone would not do.
+ */
 const ATTEMPT = `
-local function attempt(queue, id, fence)
+local function attempt(queue, id, token)
   if queue == '' then queue = queueOf(id) end
   if not queue then return nil end
   local values = call('HMGET', of(queue, id), 'status', 'fence', 'cancel', 'session', 'uniqueKey', 'uniqueScope')
-  if values[2] ~= fence then return nil end
+  if (values[2] or '') .. ' ' .. (values[4] or '') ~= token then return nil end
   if values[1] ~= 'RUNNING' then return nil, values[1] end
   return queue, values
 end
@@ -15,7 +19,7 @@ end
 /**
  * Stores successes whose attempt is still theirs.
  *
- * Arguments, for each: queue, id, fence, return value, progress, metadata, logs; "" for what did not change. Answers for each with 1 when it was stored,
+ * Arguments, for each: queue, id, token, return value, progress, metadata, logs; "" for what did not change. Answers for each with 1 when it was stored,
  * 0 when it is lost, 2 when a cancellation was asked for.
  */
 export const SUCCEED: Script = defineScript(
@@ -26,13 +30,13 @@ local answers, finished, held = {}, {}, {}
 for at = 1, #ARGV, 7 do
   local id = ARGV[at + 1]
   local queue, values = attempt(ARGV[at], id, ARGV[at + 2])
-  -- The same completion, sent twice when its answer was lost: nobody else had this fence.
+  -- The same completion, sent twice when its answer was lost: nobody else had this token.
   if values == 'SUCCESSFUL' then answers[#answers + 1] = 1
   elseif not queue then answers[#answers + 1] = 0
   elseif values[3] == '1' then answers[#answers + 1] = 2
   else
     local job = of(queue, id)
-    local fields = { 'status', 'SUCCESSFUL', 'returnvalue', ARGV[at + 3], 'finishedOn', now, 'session', '' }
+    local fields = { 'status', 'SUCCESSFUL', 'returnvalue', ARGV[at + 3], 'finishedOn', now }
     if ARGV[at + 4] ~= '' then fields[#fields + 1] = 'progress' fields[#fields + 1] = ARGV[at + 4] end
     if ARGV[at + 5] ~= '' then fields[#fields + 1] = 'metadata' fields[#fields + 1] = ARGV[at + 5] end
     if ARGV[at + 6] ~= '' then fields[#fields + 1] = 'logs' fields[#fields + 1] = ARGV[at + 6] end
@@ -58,7 +62,7 @@ return answers
 `,
 );
 
-/** Stores what running attempts changed. Arguments, for each: queue, id, fence, progress, metadata, logs; "" for what did not change. */
+/** Stores what running attempts changed. Arguments, for each: queue, id, token, progress, metadata, logs; "" for what did not change. */
 export const UPDATE: Script = defineScript(
   ATTEMPT,
   `
@@ -75,7 +79,7 @@ return 1
 `,
 );
 
-/** Looks at attempts. Arguments, for each: queue, id, fence. Answers for each with 1 when it goes on, 0 when it is lost, 2 when a cancellation was asked for. */
+/** Looks at attempts. Arguments, for each: queue, id, token. Answers for each with 1 when it goes on, 0 when it is lost, 2 when a cancellation was asked for. */
 export const CHECK_ATTEMPTS: Script = defineScript(
   ATTEMPT,
   `

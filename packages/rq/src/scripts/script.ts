@@ -9,8 +9,8 @@ export interface Script {
 /**
  * Puts a script together.
  *
- * All scripts are called with one key, the root that all keys of a backend begin with: which jobs a script will touch is not known before, and the hash
- * tag in the root keeps everything on one node of a cluster.
+ * All scripts are called with the root that all keys of a backend begin with: which jobs a script will touch is not known before, and the hash tag in the
+ * root keeps everything on one node of a cluster.
  */
 export function defineScript(...parts: readonly string[]): Script {
   const lua = [PRELUDE, ...parts].join("\n");

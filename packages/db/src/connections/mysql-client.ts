@@ -1,0 +1,197 @@
+import { InvalidTask } from "@tasks/core";
+
+import type { Executor, Row, SqlValue } from "../connection.ts";
+
+/** A statement as `mysql2` takes it. */
+export interface MysqlStatement {
+  readonly sql: string;
+  values?: unknown[];
+  timeout?: number;
+  rowsAsArray?: boolean;
+  nestTables?: boolean;
+}
+
+type Answered = (error: unknown, answer: unknown) => void;
+
+/** What runs statements and calls back with rows, or with the header of a statement that gives none. */
+export interface MysqlQueryable {
+  query(statement: MysqlStatement, answered: Answered): unknown;
+  execute(statement: MysqlStatement, answered: Answered): unknown;
+}
+
+/** A connection of a pool. */
+export interface MysqlClient extends MysqlQueryable {
+  release(): void;
+  destroy(): void;
+  on(event: "error", listener: () => void): unknown;
+  readonly stream?: { readonly ref?: () => unknown; readonly unref?: () => unknown };
+}
+
+/** A pool with callbacks, as far as it is used: the ones with promises are made of it, and cost more. */
+export interface MysqlCorePool {
+  getConnection(callback: (error: unknown, client: MysqlClient) => void): unknown;
+  end(callback: (error?: unknown) => void): unknown;
+}
+
+/** A pool of `mysql2/promise`, as far as it is used. */
+export interface MysqlPromisePool {
+  getConnection(): Promise<object>;
+  readonly pool: object;
+}
+
+/** A pool of `mysql2`, as far as it is used. */
+export interface MysqlCallbackPool {
+  // oxlint-disable-next-line typescript/no-explicit-any -- the library's own has overloads
+  getConnection(callback: any): any;
+  promise(): MysqlPromisePool;
+}
+
+/** What `database` accepts. */
+export type MysqlPool = MysqlPromisePool | MysqlCallbackPool;
+
+/** Tells whether a value is a pool of `mysql2`, with promises or callbacks, of whichever copy of the library. */
+export function isMysqlPool(value: unknown): value is MysqlPool {
+  return isObject(value) && hasMethods(value, "getConnection", "execute", "query");
+}
+
+/** Tells whether a value is a connection of `mysql2`, with promises or callbacks. */
+export function isMysqlConnection(value: unknown): value is object {
+  return isObject(value) && hasMethods(value, "execute", "query", "beginTransaction", "changeUser");
+}
+
+/** The pool that calls back. */
+export function toCorePool(pool: MysqlPool): MysqlCorePool {
+  return ("pool" in pool ? pool.pool : pool) as MysqlCorePool;
+}
+
+/** The connection that calls back, which stands for both. */
+export function toCore(connection: object): MysqlQueryable {
+  const core =
+    "connection" in connection && isMysqlConnection(connection.connection)
+      ? connection.connection
+      : connection;
+  return core as MysqlQueryable;
+}
+
+/** How statements run. */
+export interface MysqlExecutorOptions {
+  /** After how long a statement without an answer fails, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+  /** The largest packet the server takes, if it is known already. */
+  readonly maxPacket?: { bytes: number | undefined };
+}
+
+/** Texts up to this length in one statement, in characters, are not measured: every server takes them. */
+const UNMEASURED = 250_000;
+
+/**
+ * Runs statements on a connection. Values always travel apart from the statement: what the driver would write into it itself could be read
+ * differently by a server with other settings.
+ */
+export function mysqlExecutor(
+  queryable: MysqlQueryable,
+  { timeoutMs, maxPacket = { bytes: undefined } }: MysqlExecutorOptions = {},
+): Executor {
+  const send = async (sql: string, params: readonly SqlValue[]): Promise<unknown> => {
+    const statement: MysqlStatement = { sql, rowsAsArray: false, nestTables: false };
+    if (timeoutMs !== undefined) statement.timeout = timeoutMs;
+    // Not every statement can be prepared; those without parameters need not be.
+    if (params.length === 0) return answerOf("query", queryable, statement);
+    if (isLarge(params)) await assertSize(params);
+    statement.values = [...params];
+    return answerOf("execute", queryable, statement);
+  };
+  const assertSize = async (params: readonly SqlValue[]): Promise<void> => {
+    maxPacket.bytes ??= await readMaxPacket();
+    let bytes = 0;
+    for (const value of params) if (typeof value === "string") bytes += Buffer.byteLength(value);
+    // Whoever sends more finds the connection closed, and would take it for an outage.
+    if (bytes + 10_000 <= maxPacket.bytes) return;
+    throw new InvalidTask(
+      `A statement of ${bytes} bytes is more than the server takes: ${maxPacket.bytes} bytes, its max_allowed_packet. ` +
+        "Raise that, or lower maxPayloadBytes.",
+    );
+  };
+  const readMaxPacket = async (): Promise<number> => {
+    const rows = await answerOf("query", queryable, {
+      sql: "select @@max_allowed_packet as bytes",
+    });
+    return Number((rows as readonly Row[])[0]?.["bytes"]);
+  };
+  const run: Executor["run"] = async (sql, params) => affectedRows(await send(sql, params));
+  return {
+    query: async (sql, params) => (await send(sql, params)) as readonly Row[],
+    run,
+    runMany: async (sql, paramLists) => {
+      const changes: number[] = [];
+      for (const params of paramLists) changes.push(await run(sql, params));
+      return changes;
+    },
+  };
+}
+
+/** Bits of what the server says about a session with every answer. */
+const IN_TRANSACTION = 1;
+const AUTOCOMMIT = 2;
+
+/**
+ * Runs statements on a connection of the caller's, once it is known to be in a transaction.
+ *
+ * @throws InvalidTask by the first statement when it is in none.
+ */
+export function rawMysqlExecutor(connection: object): Executor {
+  const queryable = toCore(connection);
+  const plain = mysqlExecutor(queryable);
+  let checked: Promise<void> | undefined;
+  const check = async (): Promise<void> => {
+    const header = await answerOf("query", queryable, { sql: "do 0" });
+    const status = Number((header as { serverStatus?: unknown }).serverStatus);
+    if ((status & IN_TRANSACTION) !== 0 || (status & AUTOCOMMIT) === 0) return;
+    throw new InvalidTask(
+      "The transaction given is a connection of mysql2 without an open transaction. Call connection.beginTransaction() first.",
+    );
+  };
+  const first = async (): Promise<Executor> => {
+    await (checked ??= check());
+    return plain;
+  };
+  return {
+    query: async (sql, params) => (await first()).query(sql, params),
+    run: async (sql, params) => (await first()).run(sql, params),
+    runMany: async (sql, paramLists) => (await first()).runMany(sql, paramLists),
+  };
+}
+
+/** Runs a statement, as a promise. */
+export async function answerOf(
+  method: "query" | "execute",
+  queryable: MysqlQueryable,
+  statement: MysqlStatement,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    queryable[method](statement, (error, answer) => {
+      if (error === null || error === undefined) resolve(answer);
+      else reject(error as Error);
+    });
+  });
+}
+
+function isLarge(params: readonly SqlValue[]): boolean {
+  let length = 0;
+  for (const value of params) if (typeof value === "string") length += value.length;
+  return length > UNMEASURED;
+}
+
+function affectedRows(answer: unknown): number {
+  return isObject(answer) && "affectedRows" in answer ? Number(answer.affectedRows) : 0;
+}
+
+function hasMethods(value: object, ...names: readonly string[]): boolean {
+  return names.every(
+    (name) => name in value && typeof (value as Record<string, unknown>)[name] === "function",
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}

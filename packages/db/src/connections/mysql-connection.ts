@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { BackendUnavailable } from "@tasks/core";
+
+import type { Connection, Executor } from "../connection.ts";
+import { whileBusy } from "./busy.ts";
+import { toTasksError } from "./errors.ts";
+import { answerOf, mysqlExecutor, type MysqlClient, type MysqlCorePool } from "./mysql-client.ts";
+import { isBroken, isNetworkError } from "./mysql-errors.ts";
+
+/** Options of a connection on a pool. */
+export interface MysqlConnectionOptions {
+  /** How errors call the database; without credentials. */
+  readonly where: string;
+  /** How long a statement that met a deadlock or a lock is tried again, in milliseconds. */
+  readonly busyLimitMs: number;
+  /** The pool is the backend's own: its connections get settings, and do not keep the process alive; `close()` ends it. */
+  readonly owned: boolean;
+  /** After how long a statement without an answer fails, and its connection is given up, in milliseconds; for a pool of the backend's own. */
+  readonly statementMs: number;
+}
+
+/**
+ * Starts a transaction that reads what others have committed, whatever the server's default is. Under the usual one, locks of gaps between rows would
+ * hold up those who enqueue.
+ */
+export const BEGIN_MYSQL: readonly string[] = [
+  "set transaction isolation level read committed",
+  "start transaction read write",
+];
+
+/** Settings of our own connections. */
+const SETTINGS: readonly string[] = [
+  "set session transaction isolation level read committed",
+  "set session innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_TRANS_TABLES'",
+];
+/** How long closing waits for statements under way, in milliseconds. */
+const CLOSE_MS = 2000;
+
+/** A connection on a pool of `mysql2`. */
+export class MysqlConnection implements Connection {
+  readonly #pool: MysqlCorePool;
+  readonly #options: MysqlConnectionOptions;
+  readonly #begin: readonly string[];
+  readonly #maxPacket: { bytes: number | undefined } = { bytes: undefined };
+  /** When connections of the pool answered last, on the clock of `performance.now()`. */
+  readonly #answeredAtMs = new WeakMap<MysqlClient, number>();
+  readonly #clients = new Set<MysqlClient>();
+  /** When a connection broke or fell silent last, on the same clock. */
+  #troubleAtMs = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+
+  constructor(pool: MysqlCorePool, options: MysqlConnectionOptions) {
+    this.#pool = pool;
+    this.#options = options;
+    this.#begin = options.owned ? ["start transaction read write"] : BEGIN_MYSQL;
+  }
+
+  readonly query: Executor["query"] = (sql, params) =>
+    this.#patiently((executor) => executor.query(sql, params));
+
+  readonly run: Executor["run"] = (sql, params) =>
+    this.#patiently((executor) => executor.run(sql, params));
+
+  readonly runMany: Executor["runMany"] = (sql, paramLists) =>
+    this.transaction((executor) => executor.runMany(sql, paramLists));
+
+  async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+    return this.#patiently(async (executor) => {
+      for (const statement of this.#begin) await executor.run(statement, []);
+      try {
+        const result = await work(executor);
+        await executor.run("commit", []);
+        return result;
+      } catch (error) {
+        // The error that led here says more. A connection that cannot roll back is broken, and given up.
+        await executor.run("rollback", []).catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (!this.#options.owned) return;
+    const ending = new Promise<void>((resolve) => {
+      this.#pool.end(() => resolve());
+    });
+    // A server that does not answer is not waited for.
+    await Promise.race([ending, sleep(CLOSE_MS, undefined, { ref: false })]);
+    for (const client of this.#clients) client.destroy();
+  }
+
+  async #patiently<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+    const { where, busyLimitMs } = this.#options;
+    try {
+      return await whileBusy(() => {
+        if (this.#isClosed) throw new BackendUnavailable(`${where}: it was closed.`);
+        return this.#once(work);
+      }, busyLimitMs);
+    } catch (error) {
+      throw toTasksError(error, where);
+    }
+  }
+
+  async #once<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+    const { owned, statementMs } = this.#options;
+    const client = await this.#acquire();
+    this.#clients.add(client);
+    let broken: unknown;
+    const executor = failFast(
+      mysqlExecutor(client, {
+        timeoutMs: owned ? statementMs : undefined,
+        maxPacket: this.#maxPacket,
+      }),
+      (error) => {
+        broken = error;
+        if (isNetworkError(error)) this.#troubleAtMs = performance.now();
+      },
+    );
+    try {
+      return await work(executor);
+    } finally {
+      this.#clients.delete(client);
+      if (broken === undefined) {
+        this.#answeredAtMs.set(client, performance.now());
+        if (owned) setAlive(client, false);
+        client.release();
+      } else {
+        client.destroy();
+      }
+    }
+  }
+
+  async #acquire(): Promise<MysqlClient> {
+    for (;;) {
+      const client = await this.#getConnection();
+      if (!this.#options.owned) return client;
+      const answeredAtMs = this.#answeredAtMs.get(client);
+      if (answeredAtMs === undefined) {
+        await this.#setUp(client);
+        return client;
+      }
+      // Whatever broke another connection may have silenced this one too.
+      if (answeredAtMs >= this.#troubleAtMs) {
+        setAlive(client, true);
+        return client;
+      }
+      client.destroy();
+    }
+  }
+
+  async #getConnection(): Promise<MysqlClient> {
+    return new Promise((resolve, reject) => {
+      this.#pool.getConnection((error, client) => {
+        if (error === null || error === undefined) resolve(client);
+        else reject(error as Error);
+      });
+    });
+  }
+
+  async #setUp(client: MysqlClient): Promise<void> {
+    // Without a listener, an idle connection that breaks would end the process.
+    client.on("error", () => undefined);
+    try {
+      for (const sql of SETTINGS)
+        await answerOf("query", client, { sql, timeout: this.#options.statementMs });
+    } catch (error) {
+      client.destroy();
+      throw error;
+    }
+  }
+}
+
+/** Reports what breaks the connection. Whatever follows fails at once, rather than wait behind a statement without an answer. */
+function failFast(executor: Executor, onBroken: (error: unknown) => void): Executor {
+  let broken: { readonly error: unknown } | undefined;
+  const guarded = async <T>(statement: () => Promise<T>): Promise<T> => {
+    if (broken !== undefined) throw broken.error;
+    try {
+      return await statement();
+    } catch (error) {
+      if (isBroken(error)) {
+        broken = { error };
+        onBroken(error);
+      }
+      throw error;
+    }
+  };
+  return {
+    query: (sql, params) => guarded(() => executor.query(sql, params)),
+    run: (sql, params) => guarded(() => executor.run(sql, params)),
+    runMany: (sql, paramLists) => guarded(() => executor.runMany(sql, paramLists)),
+  };
+}
+
+/** Whether an idle connection lets the process end. */
+function setAlive({ stream }: MysqlClient, isAlive: boolean): void {
+  if (isAlive) stream?.ref?.();
+  else stream?.unref?.();
+}

@@ -1,0 +1,60 @@
+import { TasksError } from "@tasks/core";
+
+/** Numbers by which the servers name errors: a deadlock, a lock waited for too long, a row that changed since it was read. */
+const CONFLICTS: readonly unknown[] = [1213, 1205, 1020];
+/** A packet larger than the server takes; its SQLSTATE speaks of the connection, which the server closes as well. */
+const PACKET_TOO_LARGE = 1153;
+const NO_SUCH_TABLE = 1146;
+/** The server shuts down, has closed or killed the connection, or takes no writes. */
+const ENDINGS: readonly unknown[] = [1053, PACKET_TOO_LARGE, 1927, 3169, 4031, 1290, 1792, 1836];
+/** Classes of SQLSTATEs that tell about the data: a value that does not fit, a constraint. */
+const DATA_STATES = ["22", "23"];
+/** MySQL's and MariaDB's numbers of the same that come without such a state: incorrect text, a check that failed, invalid JSON. */
+const DATA_ERRORS: readonly unknown[] = [PACKET_TOO_LARGE, 1366, 3819, 4025, 3140, 3141];
+
+/** Others stood in the way of a statement or transaction; it may be tried again. */
+export function isMysqlConflict(error: unknown): boolean {
+  return CONFLICTS.includes(mysqlNumber(error));
+}
+
+/** The server refuses the values, and will refuse them again. */
+export function isMysqlDataError(error: unknown): boolean {
+  const number = mysqlNumber(error);
+  if (number === undefined) return false;
+  return (
+    DATA_ERRORS.includes(number) || DATA_STATES.some((state) => stateOf(error).startsWith(state))
+  );
+}
+
+/** What to do about an error; empty when it speaks for itself. */
+export function mysqlAdvice(error: unknown): string {
+  switch (mysqlNumber(error)) {
+    case NO_SUCH_TABLE:
+      return ". Create the tables with `tasks migrate`, or `await backend.migrate()`.";
+    case PACKET_TOO_LARGE:
+      return ". Raise max_allowed_packet of the server, or lower maxPayloadBytes.";
+    default:
+      return "";
+  }
+}
+
+/** The connection is of no use any more: the network failed, nobody answered, the server ends it, or it has become one that only reads. */
+export function isBroken(error: unknown): boolean {
+  return isNetworkError(error) || ENDINGS.includes(mysqlNumber(error));
+}
+
+/** Something of the network or of time: an error that the server did not send. */
+export function isNetworkError(error: unknown): boolean {
+  return error instanceof Error && !TasksError.is(error) && stateOf(error) === "";
+}
+
+/** Errors of the network have numbers of the operating system, which are negative, and no SQLSTATE. */
+function mysqlNumber(error: unknown): number | undefined {
+  if (stateOf(error) === "" || typeof error !== "object" || error === null) return undefined;
+  return "errno" in error && typeof error.errno === "number" ? error.errno : undefined;
+}
+
+function stateOf(error: unknown): string {
+  if (typeof error !== "object" || error === null || !("sqlState" in error)) return "";
+  return typeof error.sqlState === "string" ? error.sqlState : "";
+}

@@ -1,0 +1,148 @@
+import { InvalidTaskBackend, NotSupported } from "@tasks/core";
+import type { Kysely } from "kysely";
+import type { ConnectionOptions as MysqlOptions } from "mysql2";
+import type * as Mysql from "mysql2";
+
+import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
+import { KyselyConnection } from "./connections/kysely-connection.ts";
+import { toCorePool, type MysqlPool } from "./connections/mysql-client.ts";
+import { BEGIN_MYSQL, MysqlConnection } from "./connections/mysql-connection.ts";
+import { MysqlDialect } from "./dialects/mysql.ts";
+import { heartbeatOf } from "./heartbeat.ts";
+import type { ConnectionOptions, Database } from "./open-database.ts";
+
+/** How long connecting may take, in milliseconds. */
+const CONNECT_MS = 10_000;
+/** After how long a statement without an answer is given up, in milliseconds: as long as a lease lasts, and longer than locks are waited for. */
+const STATEMENT_MS = 15_000;
+/** Statements kept prepared by one connection; servers keep 16,382 for all of them by default. */
+const MOST_STATEMENTS = 150;
+
+/** A database whose pool is the backend's own. */
+export function fromMysqlUrl(url: string, options: ConnectionOptions): Database {
+  const where = describe(url);
+  const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS, poolSize = 10 } = options;
+  if (!Number.isInteger(poolSize) || poolSize < 1 || poolSize > 1000) {
+    throw new InvalidTaskBackend(
+      `poolSize must be a whole number from 1 to 1000, not ${String(poolSize)}.`,
+    );
+  }
+  const config: MysqlOptions = {
+    uri: url,
+    charset: "utf8mb4",
+    supportBigNumbers: true,
+    connectTimeout: CONNECT_MS,
+    maxPreparedStatements: MOST_STATEMENTS,
+  };
+  return {
+    ...common(),
+    connect: async () => {
+      const { createPool } = await loadMysql();
+      const pool = createPool({ ...config, connectionLimit: poolSize });
+      return new MysqlConnection(toCorePool(pool), {
+        where,
+        busyLimitMs,
+        owned: true,
+        statementMs: STATEMENT_MS,
+      });
+    },
+    ...heartbeatOf(options, config, false),
+    key: null,
+  };
+}
+
+/** A database behind a pool of the user's. */
+export function fromMysqlPool(given: MysqlPool, options: ConnectionOptions): Database {
+  const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
+  const pool = toCorePool(given);
+  return {
+    ...common(),
+    connect: async () =>
+      new MysqlConnection(pool, {
+        where: "MySQL database (mysql2)",
+        busyLimitMs,
+        owned: false,
+        statementMs: STATEMENT_MS,
+      }),
+    ...heartbeatOf(options, clientConfigOf(pool), false),
+    key: pool,
+  };
+}
+
+/** A database behind a Kysely instance of the user's. */
+export function fromMysqlKysely(kysely: Kysely<unknown>, options: ConnectionOptions): Database {
+  const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
+  return {
+    ...common(),
+    connect: async () =>
+      new KyselyConnection(kysely, BEGIN_MYSQL, {
+        where: "MySQL database (Kysely)",
+        busyLimitMs,
+        owned: false,
+      }),
+    ...heartbeatOf(options, null, false),
+    key: kysely.getExecutor().adapter,
+  };
+}
+
+function common(): Pick<Database, "dialect" | "migratesItself" | "busyLimitMs"> {
+  return {
+    dialect: new MysqlDialect(),
+    migratesItself: false,
+    // A deadlock has ended the caller's transaction: there is nothing to try again in it.
+    busyLimitMs: 0,
+  };
+}
+
+async function loadMysql(): Promise<typeof Mysql> {
+  try {
+    return await import("mysql2");
+  } catch (cause) {
+    throw new NotSupported("mysql: urls need the package mysql2: npm install mysql2.", { cause });
+  }
+}
+
+/** A url as errors show it: without user and password. */
+function describe(url: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    // The error of the parser shows the whole text.
+    throw new InvalidTaskBackend(
+      "The MySQL url cannot be read: write mysql://user:password@host:3306/database, with special characters of the password percent-encoded.",
+    );
+  }
+  if (parsed.pathname.length < 2) {
+    throw new InvalidTaskBackend(
+      "The MySQL url names no database: write mysql://user:password@host:3306/database.",
+    );
+  }
+  return `MySQL database ${parsed.host}${parsed.pathname}`;
+}
+
+/** The settings of a pool's connections, as far as a thread can be given them; `null` when it cannot. */
+function clientConfigOf(pool: object): MysqlOptions | null {
+  const { config } = pool as { config?: { connectionConfig?: MysqlOptions } };
+  if (config?.connectionConfig === undefined) return null;
+  const { host, port, socketPath, user, password, database, ssl } = config.connectionConfig;
+  const all: Readonly<Record<string, unknown>> = {
+    host,
+    port,
+    socketPath,
+    user,
+    password,
+    database,
+    ssl,
+  };
+  try {
+    // Certificates may come with functions.
+    return structuredClone(
+      Object.fromEntries(
+        Object.entries(all).filter(([, value]) => value !== undefined && value !== false),
+      ),
+    );
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,125 @@
+import { createId, task, taskLog, withBackends } from "@tasks/core";
+import { DatabaseBackend } from "@tasks/db";
+import { createPool as createMysqlPool } from "mysql2";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+
+import { toCorePool } from "../src/connections/mysql-client.ts";
+import { MysqlConnection } from "../src/connections/mysql-connection.ts";
+import { canStartServers, startMariadb } from "./support/mariadb-server.ts";
+import { createDatabases, createPool } from "./support/mariadb.ts";
+import { startRelay } from "./support/relay.ts";
+
+const pool = createPool();
+const databases = createDatabases(pool);
+taskLog.connect(() => undefined);
+
+const greet = task({ name: "mysql.greet" }, (name: string) => `Hello, ${name}!`);
+
+describe("a server that goes away", () => {
+  it.skipIf(!canStartServers)(
+    "is survived by a worker: tasks go on within two seconds of its return, each recorded once",
+    async () => {
+      await using server = await startMariadb();
+      const ran: number[] = [];
+      const count = task({ name: "mysql.count" }, async (index: number) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        ran.push(index);
+      });
+      const backend = new DatabaseBackend({ url: server.url, poolSize: 4 });
+      await backend.migrate();
+      await withBackends({ default: backend }, async () => {
+        const worker = await backend.createWorker({ concurrency: 5, intervalMs: 50 });
+        const running = worker.run();
+        const results = await count.enqueueMany(Array.from({ length: 400 }, (_, n) => [n]));
+        for (let round = 1; round <= 3; round++) {
+          await vi.waitFor(() => expect(ran.length).toBeGreaterThan(round * 60), 10_000);
+          await server.kill();
+          await expect(count.enqueue(-1)).rejects.toMatchObject({
+            code: "TASKS_BACKEND_UNAVAILABLE",
+          });
+          await server.start();
+          const before = ran.length;
+          const backAtMs = performance.now();
+          await vi.waitFor(() => expect(ran.length).toBeGreaterThan(before + 5), 10_000);
+          expect(performance.now() - backAtMs).toBeLessThan(2000);
+        }
+        await vi.waitFor(
+          async () => expect(await backend.counts()).toMatchObject({ SUCCESSFUL: 400 }),
+          15_000,
+        );
+        expect(ran.toSorted((a, b) => a - b)).toEqual(results.map((_, index) => index));
+        await server.kill();
+        await worker.stop();
+        await running;
+        const closingAtMs = performance.now();
+        await backend.close();
+        expect(performance.now() - closingAtMs).toBeLessThan(3000);
+      });
+    },
+    90_000,
+  );
+
+  it("is given up when it does not answer, with every connection that may have fallen silent too", async () => {
+    const { url, backend } = await databases.open();
+    await using relay = await startRelay(Number(new URL(url).port));
+    const through = new URL(url);
+    through.port = String(relay.port);
+    const mysqlPool = createMysqlPool({ uri: through.href, connectionLimit: 3 });
+    const connection = new MysqlConnection(toCorePool(mysqlPool), {
+      where: "the server",
+      busyLimitMs: 0,
+      owned: true,
+      statementMs: 1500,
+    });
+    const select = (): Promise<unknown> => connection.query("select ? as answer", ["here"]);
+    await Promise.all([
+      select(),
+      select(),
+      connection.transaction((inside) => inside.query("select 1", [])),
+    ]);
+    relay.fallSilent();
+    const asked = performance.now();
+    await expect(
+      connection.transaction((inside) => inside.query("select 1", [])),
+    ).rejects.toMatchObject({ code: "TASKS_BACKEND_UNAVAILABLE" });
+    // Not once more for the rollback.
+    expect(performance.now() - asked).toBeLessThan(2900);
+    relay.speak();
+    // Connections of before are not tried one after another: nothing waits for an answer that never comes.
+    const back = performance.now();
+    expect(await Promise.all([select(), select(), select()])).toEqual(
+      Array.from({ length: 3 }, () => [{ answer: "here" }]),
+    );
+    expect(performance.now() - back).toBeLessThan(1400);
+    relay.fallSilent();
+    const closing = performance.now();
+    void select().catch(() => undefined);
+    await connection.close();
+    expect(performance.now() - closing).toBeLessThan(3000);
+    await backend.close();
+  }, 15_000);
+
+  it("is BackendUnavailable while it takes no writes, and back at once after that", async () => {
+    const { name, url, backend } = await databases.open();
+    const user = `r_${createId().slice(-12)}`;
+    await pool.query(`create user ${user}@'%'`);
+    await pool.query(`grant all on ${name}.* to ${user}@'%'`);
+    const restricted = new URL(url);
+    restricted.username = user;
+    await using limited = new DatabaseBackend({ url: restricted.href, poolSize: 2 });
+    onTestFinished(async () => {
+      await pool.query("set global read_only = off");
+      await pool.query(`drop user ${user}@'%'`);
+    });
+    await withBackends({ default: limited }, async () => {
+      await pool.query("set global read_only = on");
+      await expect(greet.enqueue("Ada")).rejects.toMatchObject({
+        code: "TASKS_BACKEND_UNAVAILABLE",
+      });
+      await pool.query("set global read_only = off");
+      const result = await greet.enqueue("Ada");
+      expect(await backend.readRecord(result.id)).toBeDefined();
+    });
+    await backend.close();
+  });
+});
