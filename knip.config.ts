@@ -21,6 +21,7 @@ const config: KnipConfig = {
     // Threads and processes.
     "packages/db": {
       entry: [
+        "src/dialects/mysql-lease.ts",
         "src/dialects/postgres-lease.ts",
         "src/dialects/sqlite-lease.ts",
         "test/support/child.ts",

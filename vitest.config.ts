@@ -9,6 +9,9 @@ import type { ServiceName } from "./scripts/services/service.ts";
 const services: Readonly<Record<string, ServiceName[]>> = {
   db: ["postgres", "mariadb"],
   rq: ["redis"],
+  example: ["redis"],
+  // Starts more of its own, of the same program.
+  benchmarks: ["redis"],
   scripts: ["postgres", "mariadb", "redis"],
 };
 
@@ -44,6 +47,9 @@ export default defineConfig({
   test: {
     // Most test files wait: for processes, servers, leases to end. So there are more of them at work than cores.
     maxWorkers: availableParallelism() + 1,
+    // For what hangs. What must be fast says so itself.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     reporters: [
       "default",
       ...(report ? [["json", { outputFile: report }] satisfies ["json", object]] : []),

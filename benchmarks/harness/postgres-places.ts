@@ -26,6 +26,7 @@ export class PostgresPlaces implements Places {
     const { urls, stop } = await startDurableServices("postgres");
     const url = urls.postgres!;
     const admin = new Pool({ connectionString: url, max: 1 });
+    admin.on("error", ignore);
     const { rows } = await admin.query<{ pid: number; version: string }>(
       "select pg_backend_pid() as pid, split_part(current_setting('server_version'), ' ', 1) as version",
     );
@@ -94,6 +95,7 @@ class PostgresPlace implements Place {
   async #open(): Promise<Client> {
     if (this.#client === undefined) {
       this.#client = new Client(this.address);
+      this.#client.on("error", ignore);
       await this.#client.connect();
     }
     return this.#client;
@@ -104,6 +106,9 @@ class PostgresPlace implements Place {
     this.#client = undefined;
   }
 }
+
+/** A server that stops takes idle connections with it; what failed before that is the news. */
+function ignore(): void {}
 
 function databaseOf(url: string): string {
   return new URL(url).pathname.slice(1);

@@ -66,7 +66,7 @@ class RedisPlace implements Place {
   }
 
   static async start(folder: string, onEnd: () => void): Promise<RedisPlace> {
-    const { url, stop } = await withFreePort((port) =>
+    const server = await withFreePort((port) =>
       spawnServer({
         command: requireExecutable("redis-server"),
         args: ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder],
@@ -76,13 +76,14 @@ class RedisPlace implements Place {
         url: `redis://127.0.0.1:${port}`,
       }),
     );
-    const client = new Redis(url);
+    const client = new Redis(server.url);
     const info = await client.info("server");
     const pid = Number(/process_id:(\d+)/.exec(info)?.[1]);
     // Only now: a server that starts with a log reads no dump.
     await client.config("SET", "appendonly", "yes");
     while (!/aof_rewrite_in_progress:0/.test(await client.info("persistence")));
-    return new RedisPlace({ url, pid, client, folder, stop, onEnd });
+    const stop = (): Promise<void> => server.stop();
+    return new RedisPlace({ url: server.url, pid, client, folder, stop, onEnd });
   }
 
   cpuUs(): number {

@@ -1,12 +1,12 @@
 /** Something that fills a queue on MariaDB or MySQL and empties it: ours, or the plain statements it is compared with. */
 export interface Drainer {
   /** Creates its tables, without rows. */
-  prepare(): Promise<void>;
+  readonly prepare: () => Promise<void>;
   /** Stores this many jobs. */
-  fill(count: number): Promise<void>;
+  readonly fill: (count: number) => Promise<void>;
   /** Handles jobs until none is left. Resolves with how many. */
-  drain(): Promise<number>;
-  close(): Promise<void>;
+  readonly drain: () => Promise<number>;
+  readonly close: () => Promise<void>;
 }
 
 /** What a process of its own answers when its queue is empty. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-import { noop, openTasks } from "./tasks.ts";
+import { noop, type openTasks } from "./tasks.ts";
 
 const SAMPLES = 200;
 

@@ -10,13 +10,13 @@ export interface Target {
 /** Makes targets for a contender that is ours. */
 export interface Targets {
   /** Our figure divided by another contender's. */
-  against(peer: string, row: string, title: string, goal: string): Target;
+  readonly against: (peer: string, row: string, title: string, goal: string) => Target;
   /** One figure of ours divided by another. */
-  own(above: string, below: string, title: string, goal: string): Target;
+  readonly own: (above: string, below: string, title: string, goal: string) => Target;
   /** A figure of ours as it is. */
-  plain(row: string, title: string, goal: string): Target;
+  readonly plain: (row: string, title: string, goal: string) => Target;
   /** Processor time of worker and server for one of our jobs, in microseconds. */
-  cpu(row: string, title: string, goal: string): Target;
+  readonly cpu: (row: string, title: string, goal: string) => Target;
 }
 
 /** Makes targets for the contender of this name. */

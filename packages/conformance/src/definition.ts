@@ -6,7 +6,7 @@ export interface CreateBackendOptions {
   readonly namespace: string;
   /** Queue names the backend must accept; `[]` for any. */
   readonly queues: readonly string[];
-  /** How long a worker's lease lasts, in milliseconds: a second for requirements that outlive one, else a minute. */
+  /** How long a worker's lease lasts, in milliseconds: a second in requirements about leases, else a minute. */
   readonly leaseMs: number;
 }
 

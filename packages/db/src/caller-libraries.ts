@@ -31,7 +31,7 @@ export function toLibraryTransaction(value: unknown): LibraryTransaction | undef
   }
   const kind = drizzleKind(value);
   if (kind === undefined) return undefined;
-  if (isDrizzlePostgres(value)) {
+  if (isDrizzleServer(value)) {
     if (!kind.endsWith("Transaction")) throw noTransaction("Drizzle", "db.transaction");
     return { key: value.dialect, execute: (sql, params) => value.execute(drizzleSql(sql, params)) };
   }
@@ -85,7 +85,8 @@ function isPrisma(value: unknown): value is Prisma {
   );
 }
 
-interface DrizzlePostgres {
+/** Its transactions on PostgreSQL and MySQL; those on SQLite have no `execute`. */
+interface DrizzleServer {
   execute(query: object): ReturnType<RawTransaction["execute"]>;
   readonly dialect: object;
 }
@@ -99,7 +100,7 @@ function drizzleKind(value: unknown): string | undefined {
   return typeof kind === "string" ? kind : undefined;
 }
 
-function isDrizzlePostgres(value: unknown): value is DrizzlePostgres {
+function isDrizzleServer(value: unknown): value is DrizzleServer {
   return (
     typeof value === "object" &&
     value !== null &&

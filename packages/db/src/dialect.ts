@@ -14,6 +14,8 @@ export type DialectName = "sqlite" | "postgres" | "mysql";
 export interface Success {
   readonly id: string;
   readonly fence: number;
+  /** The number of its row, where it is known: quicker to find than an id. */
+  readonly seq: number | null;
   readonly returnValueJson: string;
 }
 
@@ -61,6 +63,18 @@ export interface Dialect {
     scope: Scope,
     requests: readonly EnqueueRequest[],
   ): Promise<readonly (Enqueued | TasksError)[]>;
+
+  /**
+   * Stores requests as `insert` does, in one statement, which needs no transaction around it. `undefined` where one statement does not do.
+   *
+   * @param teller gives the sender with which to tell of them as `notify` does, at the same time; `null` to tell nobody. Called only if they are stored.
+   */
+  insertAtOnce?(
+    executor: Executor,
+    scope: Scope,
+    requests: readonly EnqueueRequest[],
+    teller: () => string | null,
+  ): Promise<readonly Enqueued[]> | undefined;
 
   /**
    * Claims in one atomic step: ready rows of the request become RUNNING. Scheduled rows that are due count as ready.

@@ -1,11 +1,11 @@
 import { InvalidTaskBackend, NotSupported } from "@tasks/core";
 import type { Kysely } from "kysely";
 import type { ConnectionOptions as MysqlOptions } from "mysql2";
-import type * as Mysql from "mysql2/promise";
+import type * as Mysql from "mysql2";
 
 import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
 import { KyselyConnection } from "./connections/kysely-connection.ts";
-import { toPromisePool, type MysqlPool } from "./connections/mysql-client.ts";
+import { toCorePool, type MysqlPool } from "./connections/mysql-client.ts";
 import { BEGIN_MYSQL, MysqlConnection } from "./connections/mysql-connection.ts";
 import { MysqlDialect } from "./dialects/mysql.ts";
 import { heartbeatOf } from "./heartbeat.ts";
@@ -13,6 +13,8 @@ import type { ConnectionOptions, Database } from "./open-database.ts";
 
 /** How long connecting may take, in milliseconds. */
 const CONNECT_MS = 10_000;
+/** After how long a statement without an answer is given up, in milliseconds: as long as a lease lasts, and longer than locks are waited for. */
+const STATEMENT_MS = 15_000;
 /** Statements kept prepared by one connection; servers keep 16,382 for all of them by default. */
 const MOST_STATEMENTS = 150;
 
@@ -37,7 +39,12 @@ export function fromMysqlUrl(url: string, options: ConnectionOptions): Database 
     connect: async () => {
       const { createPool } = await loadMysql();
       const pool = createPool({ ...config, connectionLimit: poolSize });
-      return new MysqlConnection(pool, { where, busyLimitMs, owned: true });
+      return new MysqlConnection(toCorePool(pool), {
+        where,
+        busyLimitMs,
+        owned: true,
+        statementMs: STATEMENT_MS,
+      });
     },
     ...heartbeatOf(options, config, false),
     key: null,
@@ -47,7 +54,7 @@ export function fromMysqlUrl(url: string, options: ConnectionOptions): Database 
 /** A database behind a pool of the user's. */
 export function fromMysqlPool(given: MysqlPool, options: ConnectionOptions): Database {
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
-  const pool = toPromisePool(given);
+  const pool = toCorePool(given);
   return {
     ...common(),
     connect: async () =>
@@ -55,9 +62,10 @@ export function fromMysqlPool(given: MysqlPool, options: ConnectionOptions): Dat
         where: "MySQL database (mysql2)",
         busyLimitMs,
         owned: false,
+        statementMs: STATEMENT_MS,
       }),
-    ...heartbeatOf(options, clientConfigOf(pool.pool), false),
-    key: pool.pool,
+    ...heartbeatOf(options, clientConfigOf(pool), false),
+    key: pool,
   };
 }
 
@@ -88,7 +96,7 @@ function common(): Pick<Database, "dialect" | "migratesItself" | "busyLimitMs"> 
 
 async function loadMysql(): Promise<typeof Mysql> {
   try {
-    return await import("mysql2/promise");
+    return await import("mysql2");
   } catch (cause) {
     throw new NotSupported("mysql: urls need the package mysql2: npm install mysql2.", { cause });
   }

@@ -46,6 +46,7 @@ export class Store {
       ? new Poller(() => this.#readWorkToken())
       : changeTokenSql === null
         ? new Notifications({
+            sender: this.#sender,
             send: (kind) => this.#notify(kind),
             subscribe: (onMessage, onLost) => this.#subscribe(onMessage, onLost),
           })

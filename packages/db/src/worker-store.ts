@@ -41,8 +41,8 @@ export class DatabaseWorkerStore implements WorkerStore {
   /** The latest renewal made here. */
   #lease: Promise<void> | undefined;
   #hasLease = false;
-  /** Fences of what was claimed here and is not completed, by id. */
-  readonly #held = new Map<string, number>();
+  /** What was claimed here and is not completed, by id. */
+  readonly #held = new Map<string, ClaimedRow>();
   /** Until then a claim whose answer was lost may still turn out to have been committed, on the clock of `performance.now()`. */
   #inDoubtUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -79,7 +79,7 @@ export class DatabaseWorkerStore implements WorkerStore {
         await (isStale ? this.#grantLease(request.session) : this.#lease);
       });
       const claimed = rows.map((row) => new ClaimedRow(row));
-      for (const { id, fence } of claimed) this.#held.set(id, fence);
+      for (const row of claimed) this.#held.set(row.id, row);
       return claimed;
     } catch (error) {
       this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
@@ -183,7 +183,7 @@ export class DatabaseWorkerStore implements WorkerStore {
 
   /** A newer claim of the same result stays held. */
   #letGo(id: string, fence: number): void {
-    if (this.#held.get(id) === fence) this.#held.delete(id);
+    if (this.#held.get(id)?.fence === fence) this.#held.delete(id);
   }
 
   /** Gives back what a claim took whose answer never arrived: this session keeps it alive, and does not know of it. */
@@ -200,7 +200,7 @@ export class DatabaseWorkerStore implements WorkerStore {
     const rows = await connection.query(text, parameters as readonly string[]);
     const unknown = rows
       .map((row) => ({ id: toText(row["id"]), fence: toNumber(row["fence"]) }))
-      .filter(({ id, fence }) => this.#held.get(id) !== fence)
+      .filter(({ id, fence }) => this.#held.get(id)?.fence !== fence)
       .map((row) => ({ ...row, outcome: RELEASE, changes: null, cancelled: false }));
     if (unknown.length === 0) return;
     await this.#completeAll(unknown);
@@ -256,7 +256,9 @@ export class DatabaseWorkerStore implements WorkerStore {
       const { id, fence, outcome } = completion;
       if (outcome.type !== "successful") continue;
       successful.push(completion);
-      successes.push({ id, fence, returnValueJson: outcome.returnValueJson });
+      const held = this.#held.get(id);
+      const seq = held?.fence === fence ? held.seq : null;
+      successes.push({ id, fence, seq, returnValueJson: outcome.returnValueJson });
     }
     if (successes.length === 0) return new Set();
     const updates = successful
@@ -318,6 +320,7 @@ const RELEASE = { type: "release" } as const;
 class ClaimedRow implements ClaimedTask {
   readonly id: string;
   readonly fence: number;
+  readonly seq: number;
   readonly taskName: string;
   readonly #row: Row;
   #record: TaskRecord | undefined;
@@ -326,6 +329,7 @@ class ClaimedRow implements ClaimedTask {
     this.#row = row;
     this.id = toText(row["id"]);
     this.fence = toNumber(row["fence"]);
+    this.seq = toNumber(row["seq"]);
     this.taskName = toText(row["task_name"]);
   }
 

@@ -7,17 +7,20 @@ import { sql } from "drizzle-orm";
 import { drizzle as drizzleBetterSqlite } from "drizzle-orm/better-sqlite3";
 import { drizzle as drizzleProxy } from "drizzle-orm/sqlite-proxy";
 import knex from "knex";
+import { createPool as createMysqlPool } from "mysql2/promise";
 import { Pool } from "pg";
 import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { createFolder } from "./support/folder.ts";
-import { LIBRARIES, type Library } from "./support/libraries.ts";
+import { MYSQL_LIBRARIES, POSTGRES_LIBRARIES, type Library } from "./support/libraries.ts";
+import { createDatabases, createPool as createMariadbPool } from "./support/mariadb.ts";
 import { openBackend as openSqlite } from "./support/open.ts";
 import { createPool, postgresUrl } from "./support/postgres.ts";
 
 const folder = createFolder();
 const pool = createPool(10);
 const schemas: string[] = [];
+const databases = createDatabases(createMariadbPool());
 
 const greet = task({ name: "libraries.greet" }, (name: string) => `Hello, ${name}!`);
 const once = task(
@@ -42,27 +45,69 @@ async function openBackend(options: Partial<DatabaseBackendOptions> = {}): Promi
   return { backend, schema };
 }
 
-describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) => {
-  /** Runs with a backend and a library on the same schema of the same database. */
-  async function inSchema(
+/** A library and a backend on the same database, which has a table of users. */
+interface Setting {
+  readonly library: Library;
+  readonly backend: DatabaseBackend;
+  readonly emails: () => Promise<string[]>;
+}
+
+const SETTINGS: readonly (readonly [string, () => Promise<Setting>])[] = [
+  ...Object.entries(POSTGRES_LIBRARIES).map(
+    ([name, open]) =>
+      [
+        `${name} on PostgreSQL`,
+        async () => {
+          const { backend, schema } = await openBackend();
+          await pool.query(`create table ${schema}.users (email text primary key)`);
+          const emails = async (): Promise<string[]> =>
+            (await pool.query<User>(`select email from ${schema}.users`)).rows.map(toEmail);
+          return { backend, library: open(pool, schema), emails };
+        },
+      ] as const,
+  ),
+  ...Object.entries(MYSQL_LIBRARIES).map(
+    ([name, open]) =>
+      [
+        `${name} on MariaDB`,
+        async () => {
+          const { backend, name: database, url } = await databases.open();
+          const own = createMysqlPool({ uri: url, connectionLimit: 4 });
+          onTestFinished(() => own.end());
+          onTestFinished(() => backend.close());
+          await own.query("create table users (email varchar(100) primary key)");
+          const emails = async (): Promise<string[]> => {
+            const [rows] = await own.query(`select email from ${database}.users`);
+            return (rows as User[]).map(toEmail);
+          };
+          return { backend, library: open(own, url), emails };
+        },
+      ] as const,
+  ),
+];
+
+interface User {
+  readonly email: string;
+}
+
+function toEmail({ email }: User): string {
+  return email;
+}
+
+describe.each(SETTINGS)("a transaction of %s", (_name, setUp) => {
+  async function inSetting(
     run: (
       library: Library,
       backend: DatabaseBackend,
-      names: () => Promise<string[]>,
+      emails: () => Promise<string[]>,
     ) => Promise<void>,
   ): Promise<void> {
-    const { backend, schema } = await openBackend();
-    await pool.query(`create table ${schema}.users (email text primary key)`);
-    const names = async (): Promise<string[]> => {
-      const { rows } = await pool.query<{ email: string }>(`select email from ${schema}.users`);
-      return rows.map((row) => row.email);
-    };
-    const library = open(pool, schema);
-    await withBackends({ default: backend }, () => run(library, backend, names));
+    const { library, backend, emails } = await setUp();
+    await withBackends({ default: backend }, () => run(library, backend, emails));
   }
 
   it("commits rows and tasks together, unseen before", async () => {
-    await inSchema(async (library, backend, names) => {
+    await inSetting(async (library, backend, emails) => {
       const result = await library.transaction(async (transaction) => {
         await library.addUser(transaction, "Ada");
         const enqueued = await greet.using({ transaction }).enqueue("Ada");
@@ -71,12 +116,12 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
         return enqueued;
       });
       expect(await backend.readRecord(result.id)).toMatchObject({ args: ["Ada"] });
-      expect(await names()).toEqual(["Ada"]);
+      expect(await emails()).toEqual(["Ada"]);
     });
   });
 
   it("rolls both back together", async () => {
-    await inSchema(async (library, backend, names) => {
+    await inSetting(async (library, backend, emails) => {
       const failing = library.transaction(async (transaction) => {
         await library.addUser(transaction, "Ada");
         await greet.using({ transaction }).enqueue("Ada");
@@ -85,12 +130,12 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
       });
       await expect(failing).rejects.toThrow("changed my mind");
       expect(await backend.counts()).toMatchObject({ READY: 0 });
-      expect(await names()).toEqual([]);
+      expect(await emails()).toEqual([]);
     });
   });
 
   it("drops with a savepoint only what was enqueued since", async () => {
-    await inSchema(async (library, backend, names) => {
+    await inSetting(async (library, backend, emails) => {
       const kept = await library.transaction(async (transaction) => {
         await library.addUser(transaction, "kept");
         const before = await greet.using({ transaction }).enqueue("before");
@@ -106,12 +151,12 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
       });
       const { results } = await backend.list();
       expect(results.map(({ id }) => id).toSorted()).toEqual(kept.toSorted());
-      expect(await names()).toEqual(["kept"]);
+      expect(await emails()).toEqual(["kept"]);
     });
   });
 
   it("carries batches, due times and unique tasks", async () => {
-    await inSchema(async (library, backend) => {
+    await inSetting(async (library, backend) => {
       const runAfter = new Date(Date.now() + 100 * 86_400_000);
       await library.transaction(async (transaction) => {
         const later = await greet.using({ transaction, runAfter }).enqueue('"quoted" $1 ? :name');
@@ -134,7 +179,7 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
   });
 
   it("wakes a waiting worker with its commit", async () => {
-    await inSchema(async (library, backend) => {
+    await inSetting(async (library, backend) => {
       const worker = await backend.createWorker({ intervalMs: 60_000 });
       const running = worker.run();
       await vi.waitFor(async () => expect(await backend.workers()).toHaveLength(1));
@@ -153,7 +198,7 @@ describe.each(Object.entries(LIBRARIES))("a transaction of %s", (_name, open) =>
   });
 
   it("is refused when it is the database itself", async () => {
-    await inSchema(async ({ outside: transaction }, backend) => {
+    await inSetting(async ({ outside: transaction }, backend) => {
       const enqueued = greet.using({ transaction }).enqueue("Ada");
       await expect(enqueued).rejects.toBeInstanceOf(InvalidTask);
       await expect(enqueued).rejects.toThrow("Pass the");
@@ -167,7 +212,7 @@ describe("a transaction that something goes wrong in", () => {
     let calls = 0;
     const idFunction = (): string => (++calls % 3 === 0 ? "taken" : createId());
     const { backend } = await openBackend({ idFunction });
-    const library = LIBRARIES["pg"]!(pool, "public");
+    const library = POSTGRES_LIBRARIES["pg"]!(pool, "public");
     await withBackends({ default: backend }, async () => {
       const kept = await library.transaction(async (transaction) => {
         const many = greet.using({ transaction });
@@ -207,7 +252,7 @@ describe("a transaction on another database", () => {
     onTestFinished(() => otherPool.end());
     const elsewhere = new DatabaseBackend({ database: otherPool, schema });
     await elsewhere.migrate();
-    const library = LIBRARIES["Drizzle"]!(otherPool, schema);
+    const library = POSTGRES_LIBRARIES["Drizzle"]!(otherPool, schema);
     await withBackends({ default: backend }, async () => {
       const enqueued = library.transaction((transaction) =>
         greet.using({ transaction }).enqueue("Ada"),

@@ -9,6 +9,7 @@ import { DatabaseBackend } from "@tasks/db";
 import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { createDatabases, createPool as createMariadbPool } from "./support/mariadb.ts";
 import { createPool, postgresUrl } from "./support/postgres.ts";
 
 const page = await readFile(new URL("../../../docs/transactions.md", import.meta.url), "utf8");
@@ -18,6 +19,8 @@ const programs = Array.from(
 );
 
 const server = createPool(1);
+const mariadb = createMariadbPool();
+const databases = createDatabases(mariadb);
 /** A database of the page's own: its programs use plain names. */
 const database = `tasks_${createId()}`;
 const url = new URL(postgresUrl());
@@ -50,6 +53,7 @@ describe("the page on transactions", { timeout: 60_000 }, () => {
       "tasks.ts",
       "kysely.ts",
       "pg.ts",
+      "mysql2.ts",
       "drizzle.ts",
       "drizzle-sqlite.ts",
       "knex.ts",
@@ -61,23 +65,18 @@ describe("the page on transactions", { timeout: 60_000 }, () => {
   it.each(programs.map(({ file }) => file).filter((file) => file !== "tasks.ts"))(
     "has a program that commits a row and a task: %s",
     async (file) => {
-      await pool.query("truncate users");
-      await using backend = new DatabaseBackend({ url: url.href });
+      const { url, users } = (await PLACES[file]?.()) ?? (await onPostgres());
+      await using backend = new DatabaseBackend({ url });
       await backend.migrate({ to: 0 });
       await backend.migrate();
       // Pools would keep the process alive for a while.
       const program = `await import("./${file}"); process.exit();`;
       await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], {
         cwd: folder,
-        env: { ...process.env, DATABASE_URL: url.href },
+        env: { ...process.env, DATABASE_URL: url },
       });
-      const isSqlite = file === "drizzle-sqlite.ts";
-      const users = isSqlite
-        ? readSqliteUsers()
-        : (await pool.query("select email from users")).rows;
-      expect(users).toEqual([{ email: "ada@example.com" }]);
-      await using sqlite = new DatabaseBackend({ url: `sqlite:${join(folder, "app.db")}` });
-      const { results } = await (isSqlite ? sqlite : backend).list();
+      expect(await users()).toEqual([{ email: "ada@example.com" }]);
+      const { results } = await backend.list();
       expect(results.map(({ taskName, args }) => [taskName, ...args])).toEqual([
         ["sendWelcome", "ada@example.com"],
       ]);
@@ -85,9 +84,33 @@ describe("the page on transactions", { timeout: 60_000 }, () => {
   );
 });
 
-function readSqliteUsers(): unknown[] {
-  const database = new DatabaseSync(join(folder, "app.db"));
-  const rows = database.prepare("select email from users").all();
-  database.close();
-  return rows;
+/** Where a program stores its rows and tasks. */
+interface Place {
+  readonly url: string;
+  readonly users: () => Promise<unknown>;
 }
+
+async function onPostgres(): Promise<Place> {
+  await pool.query("truncate users");
+  return { url: url.href, users: async () => (await pool.query("select email from users")).rows };
+}
+
+const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
+  "drizzle-sqlite.ts": async () => {
+    const path = join(folder, "app.db");
+    const users = async (): Promise<unknown> => {
+      const database = new DatabaseSync(path);
+      const rows = database.prepare("select email from users").all();
+      database.close();
+      return rows;
+    };
+    return { url: `sqlite:${path}`, users };
+  },
+  "mysql2.ts": async () => {
+    const { name, url: mysqlUrl } = await databases.create();
+    await mariadb.query(`create table ${name}.users (email varchar(100) primary key)`);
+    const users = async (): Promise<unknown> =>
+      (await mariadb.query(`select email from ${name}.users`))[0];
+    return { url: mysqlUrl, users };
+  },
+};

@@ -6,6 +6,7 @@ import { createId, InvalidTask, PayloadTooLarge, task, withBackends } from "@tas
 import { DatabaseBackend, type DatabaseBackendOptions } from "@tasks/db";
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 
+import { mariadbUrl } from "./support/mariadb.ts";
 import { createPool, postgresUrl } from "./support/postgres.ts";
 
 const pool = createPool(2);
@@ -17,6 +18,7 @@ const keep = task({ name: "many.keep" }, (value: unknown) => value as string);
 const DATABASES = {
   SQLite: { url: "sqlite::memory:" },
   PostgreSQL: { url: postgresUrl(), schema, poolSize: 4 },
+  MariaDB: { url: mariadbUrl(), tablePrefix: "many_", poolSize: 4 },
 } as const satisfies Record<string, DatabaseBackendOptions>;
 
 describe.each(Object.entries(DATABASES))("calls at the same time on %s", (_name, options) => {
@@ -25,8 +27,10 @@ describe.each(Object.entries(DATABASES))("calls at the same time on %s", (_name,
     // The store refuses the id that is already taken.
     const idFunction = (): string => (++calls % 10 === 0 ? "taken" : createId());
     const backend = new DatabaseBackend({ ...options, idFunction, maxPayloadBytes: 1000 });
-    onTestFinished(() => backend.close());
-    await backend.migrate({ to: 0 });
+    onTestFinished(async () => {
+      await backend.migrate({ to: 0 });
+      await backend.close();
+    });
     await backend.migrate();
     await withBackends({ default: backend }, async () => {
       const values: unknown[] = Array.from({ length: 40 }, (_, index) => `value ${index}`);
@@ -52,8 +56,10 @@ describe.each(Object.entries(DATABASES))("calls at the same time on %s", (_name,
     let calls = 0;
     const idFunction = (): string => (++calls >= 1400 ? "taken" : createId());
     const backend = new DatabaseBackend({ ...options, idFunction });
-    onTestFinished(() => backend.close());
-    await backend.migrate({ to: 0 });
+    onTestFinished(async () => {
+      await backend.migrate({ to: 0 });
+      await backend.close();
+    });
     await backend.migrate();
     await withBackends({ default: backend }, async () => {
       // Beyond a mebibyte of arguments, which are encoded as they are stored.

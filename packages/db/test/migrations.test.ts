@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 
 import { createId } from "@tasks/core";
 import { DatabaseBackend } from "@tasks/db";
+import { createConnection } from "mysql2/promise";
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 
 import type { Connection } from "../src/connection.ts";
@@ -11,11 +12,13 @@ import { SqliteDialect } from "../src/dialects/sqlite.ts";
 import { migrateSchema, planMigration, readSchemaVersion } from "../src/migrations.ts";
 import { tableNames } from "../src/tables.ts";
 import { createFolder } from "./support/folder.ts";
+import { createDatabases, createPool as createMariadbPool } from "./support/mariadb.ts";
 import { createPool, postgresUrl } from "./support/postgres.ts";
 
 const folder = createFolder();
 const pool = createPool(2);
 const schema = `t_${createId()}`;
+const databases = createDatabases(createMariadbPool());
 afterAll(() => pool.query(`drop schema if exists ${schema} cascade`));
 
 const DATABASES = {
@@ -34,11 +37,22 @@ const DATABASES = {
     backend: new DatabaseBackend({ url: postgresUrl(), schema, poolSize: 2 }),
     run: (sql: string) => pool.query(sql),
   }),
+  MariaDB: async () => {
+    const { url } = await databases.create();
+    return {
+      backend: new DatabaseBackend({ url, poolSize: 2 }),
+      run: async (sql: string) => {
+        const connection = await createConnection({ uri: url, multipleStatements: true });
+        await connection.query(sql);
+        await connection.end();
+      },
+    };
+  },
 } as const;
 
 describe.each(Object.entries(DATABASES))("the plan of a migration on %s", (_name, open) => {
   it("is what is missing now, changes nothing, and can be run by hand", async () => {
-    const { backend, run } = open();
+    const { backend, run } = await open();
     onTestFinished(() => backend.close());
     const plan = await backend.planMigration();
     expect(plan.map(({ step }) => step)).toEqual(["1 initial"]);

@@ -1,9 +1,13 @@
 import { createId, task, taskLog, withBackends } from "@tasks/core";
 import { DatabaseBackend } from "@tasks/db";
+import { createPool as createMysqlPool } from "mysql2";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
+import { toCorePool } from "../src/connections/mysql-client.ts";
+import { MysqlConnection } from "../src/connections/mysql-connection.ts";
 import { canStartServers, startMariadb } from "./support/mariadb-server.ts";
 import { createDatabases, createPool } from "./support/mariadb.ts";
+import { startRelay } from "./support/relay.ts";
 
 const pool = createPool();
 const databases = createDatabases(pool);
@@ -54,6 +58,46 @@ describe("a server that goes away", () => {
     },
     90_000,
   );
+
+  it("is given up when it does not answer, with every connection that may have fallen silent too", async () => {
+    const { url, backend } = await databases.open();
+    await using relay = await startRelay(Number(new URL(url).port));
+    const through = new URL(url);
+    through.port = String(relay.port);
+    const mysqlPool = createMysqlPool({ uri: through.href, connectionLimit: 3 });
+    const connection = new MysqlConnection(toCorePool(mysqlPool), {
+      where: "the server",
+      busyLimitMs: 0,
+      owned: true,
+      statementMs: 1500,
+    });
+    const select = (): Promise<unknown> => connection.query("select ? as answer", ["here"]);
+    await Promise.all([
+      select(),
+      select(),
+      connection.transaction((inside) => inside.query("select 1", [])),
+    ]);
+    relay.fallSilent();
+    const asked = performance.now();
+    await expect(
+      connection.transaction((inside) => inside.query("select 1", [])),
+    ).rejects.toMatchObject({ code: "TASKS_BACKEND_UNAVAILABLE" });
+    // Not once more for the rollback.
+    expect(performance.now() - asked).toBeLessThan(2900);
+    relay.speak();
+    // Connections of before are not tried one after another: nothing waits for an answer that never comes.
+    const back = performance.now();
+    expect(await Promise.all([select(), select(), select()])).toEqual(
+      Array.from({ length: 3 }, () => [{ answer: "here" }]),
+    );
+    expect(performance.now() - back).toBeLessThan(1400);
+    relay.fallSilent();
+    const closing = performance.now();
+    void select().catch(() => undefined);
+    await connection.close();
+    expect(performance.now() - closing).toBeLessThan(3000);
+    await backend.close();
+  }, 15_000);
 
   it("is BackendUnavailable while it takes no writes, and back at once after that", async () => {
     const { name, url, backend } = await databases.open();

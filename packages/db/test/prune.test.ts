@@ -3,11 +3,13 @@ import { DatabaseBackend } from "@tasks/db";
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { createFolder } from "./support/folder.ts";
+import { createDatabases, createPool as createMariadbPool } from "./support/mariadb.ts";
 import { createPool, postgresUrl } from "./support/postgres.ts";
 
 const folder = createFolder();
 const pool = createPool(1);
 const schema = `t_${createId()}`;
+const databases = createDatabases(createMariadbPool());
 afterAll(() => pool.query(`drop schema if exists ${schema} cascade`));
 
 const note = task({ name: "prune.note" }, (index: number) => index);
@@ -15,11 +17,12 @@ const note = task({ name: "prune.note" }, (index: number) => index);
 const DATABASES = {
   SQLite: () => new DatabaseBackend({ url: `sqlite:${folder.path("prune.db")}` }),
   PostgreSQL: () => new DatabaseBackend({ url: postgresUrl(), schema, poolSize: 4 }),
+  MariaDB: async () => new DatabaseBackend({ url: (await databases.create()).url, poolSize: 4 }),
 } as const;
 
 describe.each(Object.entries(DATABASES))("prune on %s", (_name, open) => {
-  it("lets workers claim and complete between its batches", { timeout: 60_000 }, async () => {
-    const backend = open();
+  it("lets workers claim and complete between its batches", { timeout: 120_000 }, async () => {
+    const backend = await open();
     onTestFinished(() => backend.close());
     await backend.migrate();
     await withBackends({ default: backend }, async () => {

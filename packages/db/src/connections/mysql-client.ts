@@ -11,25 +11,31 @@ export interface MysqlStatement {
   nestTables?: boolean;
 }
 
-/** What runs statements and answers with promises: `[rows or header, fields]`. */
+type Answered = (error: unknown, answer: unknown) => void;
+
+/** What runs statements and calls back with rows, or with the header of a statement that gives none. */
 export interface MysqlQueryable {
-  query(statement: MysqlStatement): Promise<readonly unknown[]>;
-  execute(statement: MysqlStatement): Promise<readonly unknown[]>;
+  query(statement: MysqlStatement, answered: Answered): unknown;
+  execute(statement: MysqlStatement, answered: Answered): unknown;
 }
 
 /** A connection of a pool. */
 export interface MysqlClient extends MysqlQueryable {
   release(): void;
   destroy(): void;
-  /** The one of callbacks below it. */
-  readonly connection: object;
+  on(event: "error", listener: () => void): unknown;
+  readonly stream?: { readonly ref?: () => unknown; readonly unref?: () => unknown };
+}
+
+/** A pool with callbacks, as far as it is used: the ones with promises are made of it, and cost more. */
+export interface MysqlCorePool {
+  getConnection(callback: (error: unknown, client: MysqlClient) => void): unknown;
+  end(callback: (error?: unknown) => void): unknown;
 }
 
 /** A pool of `mysql2/promise`, as far as it is used. */
 export interface MysqlPromisePool {
-  getConnection(): Promise<MysqlClient>;
-  end(): Promise<void>;
-  /** The one of callbacks below it. */
+  getConnection(): Promise<object>;
   readonly pool: object;
 }
 
@@ -53,16 +59,18 @@ export function isMysqlConnection(value: unknown): value is object {
   return isObject(value) && hasMethods(value, "execute", "query", "beginTransaction", "changeUser");
 }
 
-/** The pool that answers with promises. */
-export function toPromisePool(pool: MysqlPool): MysqlPromisePool {
-  return "promise" in pool ? pool.promise() : pool;
+/** The pool that calls back. */
+export function toCorePool(pool: MysqlPool): MysqlCorePool {
+  return ("pool" in pool ? pool.pool : pool) as MysqlCorePool;
 }
 
 /** The connection that calls back, which stands for both. */
-export function toCore(connection: object): object {
-  return "connection" in connection && isMysqlConnection(connection.connection)
-    ? connection.connection
-    : connection;
+export function toCore(connection: object): MysqlQueryable {
+  const core =
+    "connection" in connection && isMysqlConnection(connection.connection)
+      ? connection.connection
+      : connection;
+  return core as MysqlQueryable;
 }
 
 /** How statements run. */
@@ -88,15 +96,12 @@ export function mysqlExecutor(
     const statement: MysqlStatement = { sql, rowsAsArray: false, nestTables: false };
     if (timeoutMs !== undefined) statement.timeout = timeoutMs;
     // Not every statement can be prepared; those without parameters need not be.
-    if (params.length === 0) return (await queryable.query(statement))[0];
-    await assertSize(params);
+    if (params.length === 0) return answerOf("query", queryable, statement);
+    if (isLarge(params)) await assertSize(params);
     statement.values = [...params];
-    return (await queryable.execute(statement))[0];
+    return answerOf("execute", queryable, statement);
   };
   const assertSize = async (params: readonly SqlValue[]): Promise<void> => {
-    let length = 0;
-    for (const value of params) if (typeof value === "string") length += value.length;
-    if (length <= UNMEASURED) return;
     maxPacket.bytes ??= await readMaxPacket();
     let bytes = 0;
     for (const value of params) if (typeof value === "string") bytes += Buffer.byteLength(value);
@@ -108,7 +113,9 @@ export function mysqlExecutor(
     );
   };
   const readMaxPacket = async (): Promise<number> => {
-    const [rows] = await queryable.query({ sql: "select @@max_allowed_packet as bytes" });
+    const rows = await answerOf("query", queryable, {
+      sql: "select @@max_allowed_packet as bytes",
+    });
     return Number((rows as readonly Row[])[0]?.["bytes"]);
   };
   const run: Executor["run"] = async (sql, params) => affectedRows(await send(sql, params));
@@ -133,11 +140,11 @@ const AUTOCOMMIT = 2;
  * @throws InvalidTask by the first statement when it is in none.
  */
 export function rawMysqlExecutor(connection: object): Executor {
-  const queryable = toPromises(connection);
+  const queryable = toCore(connection);
   const plain = mysqlExecutor(queryable);
   let checked: Promise<void> | undefined;
   const check = async (): Promise<void> => {
-    const [header] = await queryable.query({ sql: "do 0" });
+    const header = await answerOf("query", queryable, { sql: "do 0" });
     const status = Number((header as { serverStatus?: unknown }).serverStatus);
     if ((status & IN_TRANSACTION) !== 0 || (status & AUTOCOMMIT) === 0) return;
     throw new InvalidTask(
@@ -155,10 +162,24 @@ export function rawMysqlExecutor(connection: object): Executor {
   };
 }
 
-function toPromises(connection: object): MysqlQueryable {
-  return "promise" in connection && typeof connection.promise === "function"
-    ? (connection.promise() as MysqlQueryable)
-    : (connection as MysqlQueryable);
+/** Runs a statement, as a promise. */
+export async function answerOf(
+  method: "query" | "execute",
+  queryable: MysqlQueryable,
+  statement: MysqlStatement,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    queryable[method](statement, (error, answer) => {
+      if (error === null || error === undefined) resolve(answer);
+      else reject(error as Error);
+    });
+  });
+}
+
+function isLarge(params: readonly SqlValue[]): boolean {
+  let length = 0;
+  for (const value of params) if (typeof value === "string") length += value.length;
+  return length > UNMEASURED;
 }
 
 function affectedRows(answer: unknown): number {

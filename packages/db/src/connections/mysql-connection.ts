@@ -1,5 +1,3 @@
-import type { EventEmitter } from "node:events";
-import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { BackendUnavailable } from "@tasks/core";
@@ -7,7 +5,7 @@ import { BackendUnavailable } from "@tasks/core";
 import type { Connection, Executor } from "../connection.ts";
 import { whileBusy } from "./busy.ts";
 import { toTasksError } from "./errors.ts";
-import { mysqlExecutor, type MysqlClient, type MysqlPromisePool } from "./mysql-client.ts";
+import { answerOf, mysqlExecutor, type MysqlClient, type MysqlCorePool } from "./mysql-client.ts";
 import { isBroken, isNetworkError } from "./mysql-errors.ts";
 
 /** Options of a connection on a pool. */
@@ -18,6 +16,8 @@ export interface MysqlConnectionOptions {
   readonly busyLimitMs: number;
   /** The pool is the backend's own: its connections get settings, and do not keep the process alive; `close()` ends it. */
   readonly owned: boolean;
+  /** After how long a statement without an answer fails, and its connection is given up, in milliseconds; for a pool of the backend's own. */
+  readonly statementMs: number;
 }
 
 /**
@@ -34,25 +34,23 @@ const SETTINGS: readonly string[] = [
   "set session transaction isolation level read committed",
   "set session innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_TRANS_TABLES'",
 ];
-/** After how long a statement without an answer fails, and its connection is given up, in milliseconds. */
-const STATEMENT_MS = 30_000;
 /** How long closing waits for statements under way, in milliseconds. */
 const CLOSE_MS = 2000;
 
 /** A connection on a pool of `mysql2`. */
 export class MysqlConnection implements Connection {
-  readonly #pool: MysqlPromisePool;
+  readonly #pool: MysqlCorePool;
   readonly #options: MysqlConnectionOptions;
   readonly #begin: readonly string[];
   readonly #maxPacket: { bytes: number | undefined } = { bytes: undefined };
   /** When connections of the pool answered last, on the clock of `performance.now()`. */
-  readonly #answeredAtMs = new WeakMap<object, number>();
+  readonly #answeredAtMs = new WeakMap<MysqlClient, number>();
   readonly #clients = new Set<MysqlClient>();
   /** When a connection broke or fell silent last, on the same clock. */
   #troubleAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
 
-  constructor(pool: MysqlPromisePool, options: MysqlConnectionOptions) {
+  constructor(pool: MysqlCorePool, options: MysqlConnectionOptions) {
     this.#pool = pool;
     this.#options = options;
     this.#begin = options.owned ? ["start transaction read write"] : BEGIN_MYSQL;
@@ -86,7 +84,9 @@ export class MysqlConnection implements Connection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (!this.#options.owned) return;
-    const ending = this.#pool.end().catch(() => undefined);
+    const ending = new Promise<void>((resolve) => {
+      this.#pool.end(() => resolve());
+    });
     // A server that does not answer is not waited for.
     await Promise.race([ending, sleep(CLOSE_MS, undefined, { ref: false })]);
     for (const client of this.#clients) client.destroy();
@@ -105,13 +105,13 @@ export class MysqlConnection implements Connection {
   }
 
   async #once<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
-    const { owned } = this.#options;
+    const { owned, statementMs } = this.#options;
     const client = await this.#acquire();
     this.#clients.add(client);
     let broken: unknown;
     const executor = failFast(
       mysqlExecutor(client, {
-        timeoutMs: owned ? STATEMENT_MS : undefined,
+        timeoutMs: owned ? statementMs : undefined,
         maxPacket: this.#maxPacket,
       }),
       (error) => {
@@ -124,7 +124,7 @@ export class MysqlConnection implements Connection {
     } finally {
       this.#clients.delete(client);
       if (broken === undefined) {
-        this.#answeredAtMs.set(client.connection, performance.now());
+        this.#answeredAtMs.set(client, performance.now());
         if (owned) setAlive(client, false);
         client.release();
       } else {
@@ -135,9 +135,9 @@ export class MysqlConnection implements Connection {
 
   async #acquire(): Promise<MysqlClient> {
     for (;;) {
-      const client = await this.#pool.getConnection();
+      const client = await this.#getConnection();
       if (!this.#options.owned) return client;
-      const answeredAtMs = this.#answeredAtMs.get(client.connection);
+      const answeredAtMs = this.#answeredAtMs.get(client);
       if (answeredAtMs === undefined) {
         await this.#setUp(client);
         return client;
@@ -151,11 +151,21 @@ export class MysqlConnection implements Connection {
     }
   }
 
+  async #getConnection(): Promise<MysqlClient> {
+    return new Promise((resolve, reject) => {
+      this.#pool.getConnection((error, client) => {
+        if (error === null || error === undefined) resolve(client);
+        else reject(error as Error);
+      });
+    });
+  }
+
   async #setUp(client: MysqlClient): Promise<void> {
     // Without a listener, an idle connection that breaks would end the process.
-    (client.connection as EventEmitter).on("error", () => undefined);
+    client.on("error", () => undefined);
     try {
-      for (const sql of SETTINGS) await client.query({ sql, timeout: STATEMENT_MS });
+      for (const sql of SETTINGS)
+        await answerOf("query", client, { sql, timeout: this.#options.statementMs });
     } catch (error) {
       client.destroy();
       throw error;
@@ -186,8 +196,7 @@ function failFast(executor: Executor, onBroken: (error: unknown) => void): Execu
 }
 
 /** Whether an idle connection lets the process end. */
-function setAlive({ connection }: MysqlClient, isAlive: boolean): void {
-  const { stream } = connection as { readonly stream?: Partial<Socket> };
+function setAlive({ stream }: MysqlClient, isAlive: boolean): void {
   if (isAlive) stream?.ref?.();
   else stream?.unref?.();
 }

@@ -13,8 +13,8 @@ const PROMOTE_ROWS = 2048;
 const MOST_QUEUES = 200;
 /** With more queues than that, their best rows decide which of them are worth a look. */
 const FEW_QUEUES = 4;
-/** How far a claim looks, in limits: further where others were faster. */
-const WINDOWS = [1, 4, 16];
+/** How far a claim looks, in limits: further where others are claiming what it found. */
+const WINDOWS = [1, 3, 9];
 
 /**
  * Claims the best ready rows of a request, or the one it names, without waiting for rows that others are claiming.
@@ -31,16 +31,10 @@ export async function claimTasks(
     await whenFound();
     return claimOne(connection, scope, request, request.id);
   }
-  let isFound = false;
-  for (const window of WINDOWS) {
-    const found = await findCandidates(connection, scope, request, window * request.limit);
-    if (found.length === 0) return [];
-    if (!isFound) await whenFound();
-    isFound = true;
-    const claimed = await claimSome(connection, scope, request, found);
-    if (claimed.length > 0) return claimed;
-  }
-  return [];
+  const found = await findCandidates(connection, scope, request);
+  if (found.length === 0) return [];
+  await whenFound();
+  return claimFree(connection, scope, request, found);
 }
 
 /** Milliseconds until a row of the request may be claimed. */
@@ -77,23 +71,30 @@ export async function findUnknownTasks(
   return rows.map((row) => toText(row["task_name"]));
 }
 
-/** Numbers of the best ready rows, best first. Makes rows ready before that are due. */
+/** Numbers of the best ready rows. Makes rows ready before that are due. */
 async function findCandidates(
   connection: Connection,
   scope: Scope,
   request: ClaimRequest,
-  limit: number,
 ): Promise<readonly number[]> {
   for (;;) {
-    const queues = await queuesToClaim(connection, scope, request);
-    const rows = await bestRows(connection, scope, request, queues, limit);
-    if (rows.length > 0) {
-      // One queue comes in order.
-      const sorted = queues.length > 1 ? rows.toSorted(compareRows) : rows;
-      return sorted.slice(0, limit).map((row) => toNumber(row["seq"]));
-    }
-    if ((await promote(connection, scope)) === 0) return [];
+    const found = await bestOf(connection, scope, request, request.limit);
+    if (found.length > 0 || (await promote(connection, scope)) === 0) return found;
   }
+}
+
+/** Numbers of the best ready rows, best first; none while scheduled ones are due. */
+async function bestOf(
+  executor: Executor,
+  scope: Scope,
+  request: ClaimRequest,
+  limit: number,
+): Promise<readonly number[]> {
+  const queues = await queuesToClaim(executor, scope, request);
+  const rows = await bestRows(executor, scope, request, queues, limit);
+  // One queue comes in order.
+  const sorted = queues.length > 1 ? rows.toSorted(compareRows) : rows;
+  return sorted.slice(0, limit).map((row) => toNumber(row["seq"]));
 }
 
 /** The queues the best rows are in. */
@@ -138,22 +139,42 @@ async function queuesOf(
   return rows.map((row) => toText(row["name"])).filter((name) => !excludeQueues.includes(name));
 }
 
-/** Claims the first of these rows that nobody else is claiming. */
-async function claimSome(
+/** Claims the best rows that nobody else is claiming: as many as wanted, if there are that many. */
+async function claimFree(
   connection: Connection,
   scope: Scope,
   request: ClaimRequest,
   found: readonly number[],
 ): Promise<readonly Row[]> {
-  const { lockReady } = mysqlStatements(scope.tables);
   return connection.transaction(async (executor) => {
-    for (let start = 0; start < found.length; start += request.limit) {
-      const seqs = padded(found.slice(start, start + request.limit));
-      const rows = await executor.query(lockReady(seqs.length), seqs);
-      if (rows.length > 0) return stamp(executor, scope, request, rows);
-    }
-    return [];
+    const rows = await lockFree(executor, scope, request, found);
+    return rows.length > 0 ? stamp(executor, scope, request, rows) : [];
   });
+}
+
+async function lockFree(
+  executor: Executor,
+  scope: Scope,
+  request: ClaimRequest,
+  firstFound: readonly number[],
+): Promise<readonly Row[]> {
+  const { lockReady } = mysqlStatements(scope.tables);
+  const { limit } = request;
+  const locked: Row[] = [];
+  const tried = new Set<number>();
+  for (const window of WINDOWS) {
+    const found =
+      window === 1 ? firstFound : await bestOf(executor, scope, request, window * limit);
+    const others = found.filter((seq) => !tried.has(seq));
+    while (others.length > 0 && locked.length < limit) {
+      const next = others.splice(0, limit - locked.length);
+      for (const seq of next) tried.add(seq);
+      const seqs = padded(next);
+      locked.push(...(await executor.query(lockReady(seqs.length), seqs)));
+    }
+    if (locked.length === limit || found.length < window * limit) break;
+  }
+  return locked;
 }
 
 async function claimOne(

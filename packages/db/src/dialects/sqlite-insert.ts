@@ -4,6 +4,7 @@ import { transitions } from "@tasks/core/worker";
 import type { Executor, SqlValue } from "../connection.ts";
 import type { Scope } from "../dialect.ts";
 import { toNumber, toRecord, toText } from "../rows.ts";
+import { isAlike } from "./alike.ts";
 import { idColumns, idOf } from "./sqlite-ids.ts";
 import { insertStatement, sqliteStatements } from "./sqlite-statements.ts";
 import { phaseOf } from "./values.ts";
@@ -141,15 +142,3 @@ function settingsOf({ scope, now }: Context, request: EnqueueRequest): readonly 
 }
 
 /** Two requests have the same settings, and neither is unique. */
-function isAlike(one: EnqueueRequest, other: EnqueueRequest): boolean {
-  return (
-    one.unique === null &&
-    one.taskName === other.taskName &&
-    one.queueName === other.queueName &&
-    one.priority === other.priority &&
-    one.maxLost === other.maxLost &&
-    one.delayMs === other.delayMs &&
-    one.runAfter?.getTime() === other.runAfter?.getTime() &&
-    JSON.stringify(one.metadata) === JSON.stringify(other.metadata)
-  );
-}

@@ -1,8 +1,11 @@
 import { PrismaPg } from "@prisma/adapter-pg";
+import { mysqlTable, varchar } from "drizzle-orm/mysql-core";
+import { drizzle as drizzleMysql } from "drizzle-orm/mysql2";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { pgSchema, text } from "drizzle-orm/pg-core";
 import knex from "knex";
 import { Kysely, PostgresDialect } from "kysely";
+import type { Pool as MysqlPool } from "mysql2/promise";
 import type { Pool } from "pg";
 import { onTestFinished } from "vitest";
 
@@ -24,8 +27,8 @@ type Open = (pool: Pool, schema: string) => Library;
 // oxlint-disable-next-line typescript/no-explicit-any -- each library has a type of its own, and its functions know which
 type Any = any;
 
-/** The libraries by name, each used as its own documentation says. */
-export const LIBRARIES: Readonly<Record<string, Open>> = {
+/** The libraries on PostgreSQL by name, each used as its own documentation says. */
+export const POSTGRES_LIBRARIES: Readonly<Record<string, Open>> = {
   pg: (pool, schema) => ({
     transaction: async (work) => {
       const client = await pool.connect();
@@ -113,3 +116,29 @@ export const LIBRARIES: Readonly<Record<string, Open>> = {
     };
   },
 };
+
+/** The same on MySQL and MariaDB, for a pool of one database. */
+export const MYSQL_LIBRARIES: Readonly<Record<string, (pool: MysqlPool, url: string) => Library>> =
+  {
+    Drizzle: (pool) => {
+      const db = drizzleMysql({ client: pool });
+      const users = mysqlTable("users", { email: varchar("email", { length: 100 }).notNull() });
+      return {
+        transaction: (work) => db.transaction(work),
+        savepoint: (tx: Any, work) => tx.transaction(work),
+        addUser: (tx: Any, email) => tx.insert(users).values({ email }),
+        outside: db,
+      };
+    },
+
+    Knex: (_pool, url) => {
+      const db = knex({ client: "mysql2", connection: url });
+      onTestFinished(() => db.destroy());
+      return {
+        transaction: (work) => db.transaction(work),
+        savepoint: (trx: Any, work) => trx.transaction(work),
+        addUser: (trx: Any, email) => trx("users").insert({ email }),
+        outside: db,
+      };
+    },
+  };
