@@ -145,7 +145,8 @@ export interface WorkerStore {
 
   /**
    * Extends the session's lease, and brings it back when it had run out: what others recovered meanwhile is safe behind its fence. Never called after
-   * `unregister`. Not called at all when `leaseThread` is given.
+   * `unregister`. When `leaseThread` is given, only until that
+   * thread has renewed it for the first time.
    */
   renewLease(session: WorkerSession): Promise<void>;
 
