@@ -18,14 +18,20 @@ const config: KnipConfig = {
     "packages/core": { entry: ["test/**/*.test-d.ts", "src/worker/lease-thread.ts"] },
     // Run on the packed packages.
     "packages/cli": { entry: ["test/packed/*.mjs"] },
-    // A thread and a process.
+    // Threads and processes.
     "packages/db": {
       entry: [
         "src/dialects/mysql-lease.ts",
         "src/dialects/postgres-lease.ts",
         "src/dialects/sqlite-lease.ts",
         "test/support/child.ts",
+        "test/support/enqueue-many.ts",
       ],
+    },
+    // Likewise; and servers that tests kill.
+    "packages/rq": {
+      entry: ["src/lease.ts", "test/support/child.ts"],
+      ignoreBinaries: ["redis-server"],
     },
     // Run by node:test in a process of its own.
     "packages/conformance": { entry: ["test/fixtures/*.ts"] },

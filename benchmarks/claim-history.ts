@@ -31,7 +31,7 @@ function fill(path: string): void {
   database.exec("pragma synchronous = off");
   const insert = database.prepare(`
     with recursive n(i) as (select 1 union all select i + 1 from n where i < ?)
-    insert into tasks_results (id, backend, queue_name, task_name, phase, due, run_after, enqueued_at, started_at, last_attempted_at, finished_at, fence, max_lost, worker_ids, args, return_value)
+    insert into tasks_results (id_tail, backend, queue_name, task_name, phase, due, run_after, enqueued_at, started_at, last_attempted_at, finished_at, fence, max_lost, worker_ids, args, return_value)
     select hex(randomblob(16)), 'default', ?, 'noop', ?, ?, ?, 1700000000000 + i, ?, ?, ?, ?, 3, ?, '[1]', ? from n`);
   const past = 1_700_000_000_000;
   const tomorrow = Date.now() + 86_400_000;

@@ -1,55 +1,46 @@
 /** Measures ours and other queues side by side, in one run, contenders in turn. */
 import type { Contender } from "./contenders/contender.ts";
-import { sqliteContenders } from "./contenders/sqlite.ts";
+import { findStore } from "./contenders/stores.ts";
 import { readOptions, USAGE, type Options } from "./options.ts";
 import { describeRun, formatCpu, formatFigures, formatTargets } from "./report/report.ts";
 import { Results } from "./report/results.ts";
-import { sqliteTargets } from "./report/targets.ts";
+import { Backlogs } from "./scenarios/backlog/backlogs.ts";
 import { createScenarios } from "./scenarios/index.ts";
-import type { Scenario } from "./scenarios/scenario.ts";
+import type { Scenario, Setting } from "./scenarios/scenario.ts";
 
 const options = readOptions(process.argv.slice(2));
 if (options === "help") console.log(USAGE);
 else await bench(options);
 
-async function bench(options: Options): Promise<void> {
-  if (options.store !== "sqlite") {
-    throw new TypeError(`There is no store '${options.store}' to measure. There is: sqlite.`);
-  }
-  const contenders = chosen(sqliteContenders, options.contenders);
-  const scenarios = chosen(createScenarios(options.sizes), options.only);
+async function bench({ store: storeName, sizes, folder, ...parts }: Options): Promise<void> {
+  const store = findStore(storeName);
+  const contenders = chosen(store.contenders, parts.contenders);
+  await using places = await store.open(folder);
+  await using backlogs = new Backlogs();
+  const scenarios = chosen(createScenarios(sizes, backlogs), parts.only);
   const results = new Results();
-  console.log(`${describeRun(contenders, options.sizes.rounds)}\n`);
-  try {
-    for (let round = 0; round < options.sizes.rounds; round++) {
-      const startedAtMs = performance.now();
-      for (const scenario of scenarios) {
-        for (const contender of inTurn(contenders, round)) {
-          await measure(scenario, contender, options, results);
-        }
+  console.log(`${describeRun(places, contenders, sizes.rounds)}\n`);
+  for (let round = 0; round < sizes.rounds; round++) {
+    const startedAtMs = performance.now();
+    for (const scenario of scenarios) {
+      for (const contender of inTurn(contenders, round)) {
+        await measure(scenario, { store, contender, places, sizes }, results);
       }
-      const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
-      console.error(`round ${round + 1} of ${options.sizes.rounds}: ${seconds} s`);
     }
-  } finally {
-    for (const scenario of scenarios) await scenario.dispose?.();
+    const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
+    console.error(`round ${round + 1} of ${sizes.rounds}: ${seconds} s`);
   }
   console.log(formatFigures(scenarios, contenders, results));
   console.log(`\n${formatCpu(scenarios, contenders, results)}`);
-  console.log(`\n${formatTargets(sqliteTargets, results)}`);
+  console.log(`\n${formatTargets(store.targets, results)}`);
   for (const line of absences(contenders)) console.log(line);
 }
 
-async function measure(
-  scenario: Scenario,
-  contender: Contender,
-  { sizes, folder }: Options,
-  results: Results,
-): Promise<void> {
-  const isOut = Object.keys(contender.without ?? {}).some((name) => scenario.name.startsWith(name));
-  if (isOut) return;
-  const figures = await scenario.run({ contender, sizes, folder });
-  for (const [row, figure] of Object.entries(figures)) results.add(row, contender.name, figure);
+async function measure(scenario: Scenario, setting: Setting, results: Results): Promise<void> {
+  const { name, without = {} } = setting.contender;
+  if (Object.keys(without).some((begin) => scenario.name.startsWith(begin))) return;
+  const figures = await scenario.run(setting);
+  for (const [row, figure] of Object.entries(figures)) results.add(row, name, figure);
 }
 
 /** Everyone is first, second and last in turn, so that nobody always meets the machine in the same state. */

@@ -51,12 +51,12 @@ const QUICK: Sizes = {
   other: 10_000,
 };
 
-export const USAGE = `Usage: pnpm --dir benchmarks bench [sqlite] [options]
+export const USAGE = `Usage: pnpm --dir benchmarks bench [sqlite | postgres | redis] [options]
 
   --quick              small sizes and one round: about a minute
   --only a,b           scenarios whose names contain one of these
   --contenders a,b     contenders whose names contain one of these
-  --dir path           where database files go (default: the system's folder for temporary files)
+  --dir path           where the files of SQLite and Redis go (default: the system's folder for temporary files)
   --rounds n           how often everything is measured
   --enqueue n, --bulk n, --drain n, --drain-one-at-a-time n     jobs of these scenarios
   --samples n          enqueues of each latency

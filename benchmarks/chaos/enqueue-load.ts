@@ -7,6 +7,8 @@ import { between, type Random } from "./random.ts";
 
 /** Pause between two groups of enqueues, in milliseconds. */
 const EVERY_MS = 50;
+/** Pause before a refused enqueue is tried anew, in milliseconds. */
+const AGAIN_MS = 200;
 
 /** What was enqueued. */
 export interface Load {
@@ -16,17 +18,21 @@ export interface Load {
   readonly refused: number;
 }
 
-/** Enqueues tasks spread over a time. */
+/** Enqueues tasks spread over a time, each until one is acknowledged. */
 export async function enqueueLoad(random: Random, tasks: number, overMs: number): Promise<Load> {
   const acknowledged: string[] = [];
   let refused = 0;
   const startedAtMs = performance.now();
   const enqueue = async (work: Work): Promise<void> => {
-    try {
-      acknowledged.push((await chaosTask.enqueue(work)).id);
-    } catch (error) {
-      if (!BackendUnavailable.is(error)) throw error;
-      refused++;
+    for (;;) {
+      try {
+        acknowledged.push((await chaosTask.enqueue(work)).id);
+        return;
+      } catch (error) {
+        if (!BackendUnavailable.is(error)) throw error;
+        refused++;
+      }
+      await sleep(AGAIN_MS);
     }
   };
   let enqueued = 0;

@@ -1,4 +1,5 @@
 /** Kills workers at random while they work, and tells whether a task was lost or succeeded twice. */
+import { MAX_LOST } from "./chaos-task.ts";
 import { isSound } from "./check.ts";
 import { CHAOS_USAGE, readChaosOptions, toCommand } from "./options.ts";
 import { runChaos, type ChaosOptions, type ChaosReport } from "./run-chaos.ts";
@@ -21,13 +22,13 @@ function format(report: ChaosReport): string {
   const begun = [...executions].map(([times, tasks]) => `${times}× ${tasks}`).join(", ");
   return [
     `${report.acknowledged} tasks acknowledged, ${report.refused} refused`,
-    `${report.kills} workers killed, ${report.stalls} stalled for longer than their lease`,
+    `${report.kills} workers killed, ${report.stalls} stalled for longer than their lease, ${report.crashes} crashes of the server, ${report.cuts} cuts of the network`,
     `finished ${(report.settledMs / 1000).toFixed(1)} s after the last fault`,
     `lost: ${report.lost.length}`,
     `double successes: ${report.doubleSuccesses.length}`,
     `failed: ${report.failed.length}`,
     `successful without an execution that ended: ${report.unexplained.length}`,
-    `tasks by executions: ${begun}`,
+    `tasks by executions (at most ${MAX_LOST + 1}): ${begun}`,
     `from kill to running elsewhere: p50 ${recoveryMs.p50} ms, p99 ${recoveryMs.p99} ms (${recoveryMs.count} executions)`,
   ].join("\n");
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { StoreOptions } from "./chaos-backend.ts";
 import { chaosTask } from "./chaos-task.ts";
 import { check, type Findings } from "./check.ts";
 import { gather, settle } from "./evidence.ts";
 import { readJournals } from "./journal.ts";
 import { inRunFolder } from "./run-folder.ts";
+import type { StoreOptions } from "./stores/store.ts";
 
 /** How long the task takes: enough to be stalled in the middle of it. */
 const WORK_MS = 2000;
@@ -14,7 +14,7 @@ const WORK_MS = 2000;
  * The fault that fences are for, step by step: a worker is frozen in the middle of a task, another one takes the task over, and the first goes on and
  * brings its outcome as if nothing had happened.
  */
-export async function runZombie(options: Omit<StoreOptions, "file">): Promise<Findings> {
+export async function runZombie(options: Omit<StoreOptions, "url">): Promise<Findings> {
   return inRunFolder(options, async (run) => {
     const { folder, backend, workers } = run;
     const first = workers.start();

@@ -1,9 +1,10 @@
 /** A worker of a chaos run: the real one, with a journal beside. Stops on SIGTERM. */
-import { configureTasks, taskFinished, taskLog } from "@tasks/core";
+import { configureTasks, taskFinished, taskLog, taskStarted } from "@tasks/core";
 
-import { createChaosBackend, type StoreOptions } from "./chaos-backend.ts";
 import { useJournal } from "./chaos-task.ts";
 import { Journal } from "./journal.ts";
+import { createChaosBackend } from "./stores/index.ts";
+import type { StoreOptions } from "./stores/store.ts";
 
 /** What a worker process is started with, as JSON. */
 export interface WorkerProcessOptions extends StoreOptions {
@@ -21,6 +22,11 @@ taskFinished.connect(({ taskResult }) => {
 });
 taskLog.connect(({ level, message, error }) => {
   if (level === "error") console.error(message, error ?? "");
+});
+
+const stopWatching = taskStarted.connect(() => {
+  stopWatching();
+  process.send?.("working");
 });
 
 await using backend = createChaosBackend(options);

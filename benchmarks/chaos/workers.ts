@@ -21,6 +21,8 @@ export interface Kill {
 export class Workers implements AsyncDisposable {
   readonly #options: Omit<WorkerProcessOptions, "worker">;
   readonly #alive: ChaosWorker[] = [];
+  /** Those that take part: they have begun a task, and are not stalled. */
+  readonly #awake = new Set<ChaosWorker>();
   readonly #kills: Kill[] = [];
   #started = 0;
   #stalls = 0;
@@ -29,8 +31,9 @@ export class Workers implements AsyncDisposable {
     this.#options = options;
   }
 
-  get alive(): readonly ChaosWorker[] {
-    return this.#alive;
+  /** Those worth a fault: at work, and not stalled. */
+  get awake(): readonly ChaosWorker[] {
+    return this.#alive.filter((worker) => this.#awake.has(worker));
   }
 
   get kills(): readonly Kill[] {
@@ -41,12 +44,20 @@ export class Workers implements AsyncDisposable {
     return this.#stalls;
   }
 
+  /** Resolves when all have started. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#alive.map((worker) => worker.ready));
+  }
+
   start(): ChaosWorker {
     const name = `worker-${++this.#started}`;
     const options: WorkerProcessOptions = { ...this.#options, worker: name };
     const child = fork(new URL("./worker-process.ts", import.meta.url), [JSON.stringify(options)]);
     const worker: ChaosWorker = { name, process: child, ready: once(child, "message") };
     this.#alive.push(worker);
+    child.on("message", (message) => {
+      if (message === "working") this.#awake.add(worker);
+    });
     return worker;
   }
 
@@ -61,11 +72,13 @@ export class Workers implements AsyncDisposable {
   /** Freezes a worker with everything in it, its heartbeat too. */
   stall(worker: ChaosWorker): void {
     this.#stalls++;
+    this.#awake.delete(worker);
     worker.process.kill("SIGSTOP");
   }
 
   /** Lets a stalled worker go on as if nothing had happened. */
   wake(worker: ChaosWorker): void {
+    this.#awake.add(worker);
     worker.process.kill("SIGCONT");
   }
 

@@ -6,16 +6,21 @@ export interface Contender {
   readonly name: string;
   /** How it is set up, in one line of the report. */
   readonly settings: string;
-  /** Part of the requested sizes it is given, so that a slow one does not hold up the run: 0…1. */
-  readonly share: number;
+  /**
+   * Part of the requested jobs it is given, 0…1, so that a slow one does not hold up the run: by what names of scenarios begin with, the first that fits
+   * counts. Everything where none does.
+   */
+  readonly share?: Readonly<Record<string, number>>;
   /** What scenarios it stays out of begin with, each with the reason. */
   readonly without?: Readonly<Record<string, string>>;
-  /** A query whose first column is 1 while a due job of the main queue is not finished, and 0 after. */
-  readonly hasOpenJobsSql: string;
+  /** Shortest and longest pause before an enqueue, where latency is measured, in milliseconds: longer than it sleeps between two looks. @default 10 and 30 */
+  readonly pausesMs?: readonly [number, number];
+  /** A query whose first column is true while a due job of the main queue is not finished, and false after. */
+  readonly hasOpenJobs: string;
   /** A statement that makes history of every job stored so far. */
-  readonly finishAllSql: string;
-  /** Opens a file, creating what is missing in it. */
-  open(file: string): Promise<Queue>;
+  readonly finishAll: string;
+  /** Opens a place by its address, creating what is missing in it. */
+  open(address: string): Promise<Queue>;
 }
 
 /** An open queue. A job is a number, unique within a measurement. */

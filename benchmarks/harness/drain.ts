@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Contender } from "../contenders/contender.ts";
+import type { Store } from "../contenders/store.ts";
 import { monotonicMs, type Handled } from "./commands.ts";
-import { Observer } from "./file.ts";
 import { Host } from "./host.ts";
+import type { Place, Places } from "./place.ts";
 
 /** What to drain and by whom. */
 export interface DrainOptions {
+  readonly store: Store;
   readonly contender: Contender;
-  readonly file: string;
+  readonly places: Places;
+  readonly place: Place;
   readonly processes: number;
   /** Jobs to drain. */
   readonly count: number;
@@ -22,6 +25,7 @@ export interface Drained {
   readonly ms: number;
   /** Processor time of all worker processes. */
   readonly cpuUs: number;
+  readonly serverCpuUs: number;
 }
 
 /** Rows in one call while a queue is filled. */
@@ -37,10 +41,12 @@ const LIMIT_MS = 120_000;
  * @throws when a job was handled not exactly once, or two at once where one at a time was asked for.
  */
 export async function drain(options: DrainOptions): Promise<Drained> {
-  const { contender, file, processes, count, warmUp } = options;
+  const { store, contender, place, processes, count, warmUp } = options;
   const hosts: Host[] = [];
   await using _stack = closing(hosts);
-  for (let index = 0; index < processes; index++) hosts.push(await Host.start(contender, file));
+  for (let index = 0; index < processes; index++) {
+    hosts.push(await Host.start(store, contender, place));
+  }
   await fillAndEmpty(hosts, options, count, warmUp);
   // Awaited here: the hosts are closed when this function returns.
   return await fillAndEmpty(hosts, options, 0, count);
@@ -48,22 +54,23 @@ export async function drain(options: DrainOptions): Promise<Drained> {
 
 async function fillAndEmpty(
   hosts: readonly Host[],
-  { contender, file, oneAtATime = false }: DrainOptions,
+  { contender, places, place, oneAtATime = false }: DrainOptions,
   first: number,
   count: number,
 ): Promise<Drained> {
   await hosts[0]!.call("enqueueBulk", { first, count, size: FILL_SIZE, to: "main" });
-  using observer = new Observer(file);
   const allHandled = handled(hosts, count);
+  const serverCpuAtStart = places.serverCpuUs();
   const startedAtMs = monotonicMs();
   await Promise.all(hosts.map((host) => host.call("startWork", { oneAtATime })));
   await allHandled;
-  while (Number(observer.value(contender.hasOpenJobsSql)) !== 0) await sleep(LOOK_MS);
+  while (Number(await place.value(contender.hasOpenJobs)) !== 0) await sleep(LOOK_MS);
   const ms = monotonicMs() - startedAtMs;
   const reports = await Promise.all(hosts.map((host) => host.call("stopWork", null)));
+  const serverCpuUs = places.serverCpuUs() - serverCpuAtStart;
   assertExactlyOnce(contender, reports, first, count);
   if (oneAtATime) assertOneAtATime(contender, reports);
-  return { ms, cpuUs: reports.reduce((sum, { cpuUs }) => sum + cpuUs, 0) };
+  return { ms, cpuUs: reports.reduce((sum, { cpuUs }) => sum + cpuUs, 0), serverCpuUs };
 }
 
 async function handled(hosts: readonly Host[], count: number): Promise<void> {

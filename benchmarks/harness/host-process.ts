@@ -1,8 +1,8 @@
-/** A process of its own for one contender: opens its queue on the given file and obeys commands. */
+/** A process of its own for one contender: opens its queue in the given place and obeys commands. */
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Queue, Work } from "../contenders/contender.ts";
-import { findContender } from "../contenders/find-contender.ts";
+import { findContender } from "../contenders/stores.ts";
 import {
   monotonicMs,
   type CommandName,
@@ -22,8 +22,8 @@ type Handlers = {
   ) => Promise<Commands[Name]["output"]>;
 };
 
-const [, , contenderName = "", file = ""] = process.argv;
-const handlers = createHandlers(await findContender(contenderName).open(file));
+const [, , store = "", contender = "", address = ""] = process.argv;
+const handlers = createHandlers(await findContender(store, contender).open(address));
 
 process.on("message", (request: Request) => void obey(request));
 process.on("disconnect", () => process.exit());

@@ -2,7 +2,9 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 
 import type { Contender } from "../contenders/contender.ts";
+import type { Store } from "../contenders/store.ts";
 import type { CommandName, Commands, Message, Request } from "./commands.ts";
+import type { Place } from "./place.ts";
 
 /** The handle of a host process: a queue in a process of its own. */
 export class Host implements AsyncDisposable {
@@ -20,9 +22,10 @@ export class Host implements AsyncDisposable {
     });
   }
 
-  /** Starts a process that opens the contender's queue on a file. */
-  static async start(contender: Contender, file: string): Promise<Host> {
-    const child = fork(new URL("./host-process.ts", import.meta.url), [contender.name, file]);
+  /** Starts a process that opens the contender's queue in a place. */
+  static async start(store: Store, contender: Contender, place: Place): Promise<Host> {
+    const args = [store.name, contender.name, place.address];
+    const child = fork(new URL("./host-process.ts", import.meta.url), args);
     const host = new Host(child);
     await host.#answer();
     return host;

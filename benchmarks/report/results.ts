@@ -23,10 +23,14 @@ export class Results {
     return values.length === 0 ? undefined : median(values);
   }
 
-  /** Median processor time per job in microseconds; `undefined` where none was measured. */
-  cpuUs(row: string, contender: string): number | undefined {
-    const times = this.#of(row, contender).flatMap(({ cpuUs }) => cpuUs ?? []);
-    return times.length === 0 ? undefined : median(times);
+  /** Median processor time per job in microseconds, of the contender's processes and of the server; `undefined` where none was measured. */
+  cpuUs(row: string, contender: string): { own: number; server: number } | undefined {
+    const figures = this.#of(row, contender).filter(({ cpuUs }) => cpuUs !== undefined);
+    if (figures.length === 0) return undefined;
+    return {
+      own: median(figures.map(({ cpuUs = 0 }) => cpuUs)),
+      server: median(figures.map(({ serverCpuUs = 0 }) => serverCpuUs)),
+    };
   }
 
   /** One figure divided by another of the same round, as the median over the rounds; `undefined` where one of them is missing. */

@@ -7,36 +7,41 @@ export interface Target {
   readonly measure: (results: Results) => number | undefined;
 }
 
-const OURS = "@tasks/db";
-const PLAINJOB = "plainjob 0.0.14";
-const LIMIT = "plain node:sqlite";
-
-export const sqliteTargets: readonly Target[] = [
-  against(PLAINJOB, "drain-1", "drain ÷ plainjob", "≥ 3"),
-  own("drain-2", "drain-1", "drain, 2 processes ÷ 1", "≥ 1"),
-  against(PLAINJOB, "enqueue-sequential", "enqueue, one after another ÷ plainjob", "≥ 1"),
-  against(PLAINJOB, "enqueue-64", "enqueue, 64 at a time ÷ plainjob", "≥ 2"),
-  against(PLAINJOB, "enqueue-bulk", "enqueue, bulk ÷ plainjob", "≥ 1"),
-  milliseconds("latency-within-p50", "idle latency in one process, p50, ms", "≤ 2.9"),
-  milliseconds("latency-across-p50", "idle latency across processes, p50, ms", "≤ 10"),
-  against(LIMIT, "drain-1", "drain ÷ limit", "–"),
-  own("backlog-finished", "drain-1", "drain beside finished rows ÷ empty", "–"),
-  own("backlog-tomorrow", "drain-1", "drain beside rows due tomorrow ÷ empty", "–"),
-  own("backlog-other", "drain-1", "drain beside another queue ÷ empty", "–"),
-];
-
-function against(peer: string, row: string, title: string, goal: string): Target {
-  return quotient({ row, contender: OURS }, { row, contender: peer }, title, goal);
+/** Makes targets for a contender that is ours. */
+export interface Targets {
+  /** Our figure divided by another contender's. */
+  readonly against: (peer: string, row: string, title: string, goal: string) => Target;
+  /** One figure of ours divided by another. */
+  readonly own: (above: string, below: string, title: string, goal: string) => Target;
+  /** A figure of ours as it is. */
+  readonly plain: (row: string, title: string, goal: string) => Target;
+  /** Processor time of worker and server for one of our jobs, in microseconds. */
+  readonly cpu: (row: string, title: string, goal: string) => Target;
 }
 
-function own(above: string, below: string, title: string, goal: string): Target {
-  return quotient({ row: above, contender: OURS }, { row: below, contender: OURS }, title, goal);
+/** Makes targets for the contender of this name. */
+export function targetsOf(ours: string): Targets {
+  return {
+    against: (peer, row, title, goal) =>
+      quotient({ row, contender: ours }, { row, contender: peer }, title, goal),
+    own: (above, below, title, goal) =>
+      quotient({ row: above, contender: ours }, { row: below, contender: ours }, title, goal),
+    plain: (row, title, goal) => ({
+      title,
+      goal,
+      measure: (results) => results.median({ row, contender: ours }),
+    }),
+    cpu: (row, title, goal) => ({
+      title,
+      goal,
+      measure: (results) => {
+        const times = results.cpuUs(row, ours);
+        return times === undefined ? undefined : times.own + times.server;
+      },
+    }),
+  };
 }
 
 function quotient(above: FigureName, below: FigureName, title: string, goal: string): Target {
   return { title, goal, measure: (results) => results.ratio(above, below) };
-}
-
-function milliseconds(row: string, title: string, goal: string): Target {
-  return { title, goal, measure: (results) => results.median({ row, contender: OURS }) };
 }

@@ -6,7 +6,7 @@ import { runToEnd } from "../run-to-end.mjs";
 import { findExecutable } from "./find-executable.mjs";
 import { waitForOutput } from "./spawn-server.mjs";
 
-/** @import { PrivateServer, Service } from "./service.ts" */
+/** @import { PrivateServer, Service, StartOptions } from "./service.ts" */
 
 /** The first run downloads the image. */
 const PULL_AND_START_TIMEOUT_MS = 300_000;
@@ -26,15 +26,17 @@ export async function canRunContainers() {
  * Runs the service in a container that is removed when it stops.
  *
  * @param {Service} service
+ * @param {StartOptions} options
  * @returns {Promise<PrivateServer>}
  */
-export async function startContainer({ name, docker }) {
+export async function startContainer({ name, docker }, { durable }) {
   const container = `tasks-${name}-${process.pid}`;
   const env = Object.entries(docker.env).flatMap(([key, value]) => ["--env", `${key}=${value}`]);
   const publish = ["--publish", `127.0.0.1::${docker.port}`];
+  const command = durable ? [] : docker.command;
   const child = spawn(
     "docker",
-    ["run", "--rm", "--name", container, ...publish, ...env, docker.image, ...docker.command],
+    ["run", "--rm", "--name", container, ...publish, ...env, docker.image, ...command],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   const ended = once(child, "close").catch(() => {});

@@ -5,7 +5,7 @@ import { findExecutable, requireExecutable } from "./find-executable.mjs";
 import { spawnServer, withFreePort } from "./spawn-server.mjs";
 import { isRoot } from "./unprivileged-account.mjs";
 
-/** @import { Service } from "./service.ts" */
+/** @import { Service, StartOptions } from "./service.ts" */
 
 const DATABASE = "tasks";
 
@@ -31,8 +31,11 @@ export const mariadb = {
   },
 };
 
-/** @param {string} folder */
-async function start(folder) {
+/**
+ * @param {string} folder
+ * @param {StartOptions} options
+ */
+async function start(folder, { durable }) {
   const data = `${folder}/data`;
   const init = `${folder}/init.sql`;
   const user = isRoot() ? ["--user=root"] : [];
@@ -61,7 +64,7 @@ async function start(folder) {
         "--bind-address=127.0.0.1",
         `--port=${port}`,
         "--skip-name-resolve",
-        "--innodb-flush-log-at-trx-commit=0",
+        `--innodb-flush-log-at-trx-commit=${durable ? 1 : 0}`,
         "--max-connections=200",
         ...user,
       ],

@@ -4,7 +4,7 @@ import { canInstallPackages, installPackages } from "./apt.mjs";
 import { canRunContainers, startContainer } from "./docker.mjs";
 import { services } from "./services.mjs";
 
-/** @import { PrivateServer, Service, ServiceName } from "./service.ts" */
+/** @import { PrivateServer, Service, ServiceName, StartOptions } from "./service.ts" */
 
 /**
  * Starts the named services side by side, each in the first way that this machine allows: from its own
@@ -12,10 +12,11 @@ import { services } from "./services.mjs";
  *
  * @param {readonly ServiceName[]} names
  * @param {string} folder An empty folder for their data.
+ * @param {StartOptions} options
  * @param {(server: PrivateServer) => void} onStart Called as soon as one runs, also when another fails later.
  * @returns {Promise<Partial<Record<ServiceName, string>>>} The URLs.
  */
-export async function obtainServers(names, folder, onStart) {
+export async function obtainServers(names, folder, options, onStart) {
   const wanted = names.map((name) => services[name]);
   const absent = wanted.filter((service) => !service.isInstalled());
   if (absent.length > 0 && canInstallPackages()) {
@@ -28,8 +29,8 @@ export async function obtainServers(names, folder, onStart) {
   const started = await Promise.allSettled(
     wanted.map(async (service) => {
       const server = inContainer.includes(service)
-        ? await startContainer(service)
-        : await startPrivately(service, `${folder}/${service.name}`);
+        ? await startContainer(service, options)
+        : await startPrivately(service, `${folder}/${service.name}`, options);
       onStart(server);
       return [service.name, server.url];
     }),
@@ -55,8 +56,9 @@ export function howToProvide(missing) {
 /**
  * @param {Service} service
  * @param {string} folder
+ * @param {StartOptions} options
  */
-async function startPrivately(service, folder) {
+async function startPrivately(service, folder, options) {
   await mkdir(folder);
-  return service.start(folder);
+  return service.start(folder, options);
 }

@@ -3,7 +3,7 @@ import { findExecutable, requireExecutable, versionedBinFolders } from "./find-e
 import { spawnServer, withFreePort } from "./spawn-server.mjs";
 import { giveFolder, unprivilegedAccount } from "./unprivileged-account.mjs";
 
-/** @import { Service } from "./service.ts" */
+/** @import { Service, StartOptions } from "./service.ts" */
 
 const USER = "tasks";
 
@@ -26,8 +26,11 @@ export const postgres = {
   },
 };
 
-/** @param {string} folder */
-async function start(folder) {
+/**
+ * @param {string} folder
+ * @param {StartOptions} options
+ */
+async function start(folder, { durable }) {
   // PostgreSQL refuses to run as root.
   const account = unprivilegedAccount(["postgres", "nobody"]);
   giveFolder(folder, account);
@@ -41,7 +44,7 @@ async function start(folder) {
   return withFreePort((port) =>
     spawnServer({
       command: requireExecutable("postgres", binFolders()),
-      args: ["-D", data, "-p", String(port), ...settings()],
+      args: ["-D", data, "-p", String(port), ...settings(durable)],
       options,
       ready: /ready to accept connections/,
       // Immediate shutdown: it takes its own child processes with it, which SIGKILL would not.
@@ -51,15 +54,14 @@ async function start(folder) {
   );
 }
 
-/** The data is thrown away, so nothing waits for the disk. */
-function settings() {
+/** @param {boolean} durable */
+function settings(durable) {
   const values = {
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
-    fsync: "off",
-    synchronous_commit: "off",
-    full_page_writes: "off",
     max_connections: "200",
+    // The data is thrown away.
+    ...(durable ? {} : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
   };
   return Object.entries(values).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }

@@ -13,8 +13,19 @@ export interface Service {
   /** Whether this machine has what `start` needs. */
   isInstalled(): boolean;
   /** Starts a throw-away server in an empty folder. */
-  start(folder: string): Promise<PrivateServer>;
+  start(folder: string, options: StartOptions): Promise<LocalServer>;
   readonly docker: DockerRecipe;
+}
+
+/** The part of a service that concerns programs of this machine. */
+export type LocalService = Pick<Service, "product" | "aptPackages" | "isInstalled" | "start">;
+
+/** How a private server is run. */
+export interface StartOptions {
+  /** Commits wait for the disk, as they would in production; otherwise nothing does. */
+  readonly durable: boolean;
+  /** Another way to run it, of those that the service has. */
+  readonly variant?: string | undefined;
 }
 
 /** A server that belongs to the process that started it. */
@@ -23,12 +34,21 @@ export interface PrivateServer {
   stop(): Promise<void>;
 }
 
+/** A server that runs as a process of this machine. */
+export interface LocalServer extends PrivateServer {
+  /** `kill -9`. */
+  kill(): Promise<void>;
+  /** Starts it once more, on the same port and data. It must have ended before. */
+  startAgain(): Promise<LocalServer>;
+}
+
 /** How the server is run in a container. */
 export interface DockerRecipe {
   readonly image: string;
   /** The port inside the container. */
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
+  /** What makes it forgetful and quick; left out where commits are to wait for the disk. */
   readonly command: readonly string[];
   /** What the log says once connections are accepted for good. */
   readonly ready: RegExp;

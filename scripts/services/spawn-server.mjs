@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** @import { PrivateServer } from "./service.ts" */
+/** @import { LocalServer } from "./service.ts" */
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 500;
@@ -22,9 +22,10 @@ const PORT_ATTEMPTS = 3;
  * Starts a server and resolves when it says that it is ready.
  *
  * @param {ServerSpec} spec
- * @returns {Promise<PrivateServer>}
+ * @returns {Promise<LocalServer>}
  */
-export async function spawnServer({ command, args, options, ready, stopSignal, url }) {
+export async function spawnServer(spec) {
+  const { command, args, options, ready, stopSignal, url } = spec;
   const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(child, "close").catch(() => {});
   const stop = () => end(child, ended, stopSignal);
@@ -34,7 +35,8 @@ export async function spawnServer({ command, args, options, ready, stopSignal, u
     await stop();
     throw error;
   }
-  return { url, stop };
+  const kill = () => end(child, ended, "SIGKILL");
+  return { url, stop, kill, startAgain: () => spawnServer(spec) };
 }
 
 /**
@@ -54,7 +56,8 @@ export async function withFreePort(start) {
   }
 }
 
-async function freePort() {
+/** A port that is free at this moment. */
+export async function freePort() {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -42,11 +42,21 @@ export async function startServices(...names) {
   return { urls: { ...given, ...urls }, folder, stop };
 }
 
-/** @param {readonly ServiceName[]} names */
-async function supervise(names) {
+/**
+ * Starts throw-away servers on which a commit waits for the disk, whatever the environment names: for measurements.
+ *
+ * @param {readonly ServiceName[]} names
+ * @returns {Promise<RunningServices>}
+ */
+export async function startDurableServices(...names) {
+  return supervise(["--durable", ...names]);
+}
+
+/** @param {readonly string[]} args */
+async function supervise(args) {
   const program = fileURLToPath(new URL("supervisor.mjs", import.meta.url));
   // Detached, so that Ctrl-C in a terminal reaches the caller alone, which then closes the pipe in its own time.
-  const child = spawn(process.execPath, [program, ...names], {
+  const child = spawn(process.execPath, [program, ...args], {
     detached: true,
     stdio: ["pipe", "pipe", "inherit"],
   });

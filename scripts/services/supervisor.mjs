@@ -1,7 +1,7 @@
 /**
  * Owns throw-away servers and their folder, and ends when its stdin closes. That happens however the process
  * that wanted them ends, SIGKILL included, so nothing is ever left behind. Started by `start-services.mjs`;
- * the service names are its arguments, and its answer is one line of JSON.
+ * the service names are its arguments, after `--durable` where commits are to wait for the disk, and its answer is one line of JSON.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,7 +11,9 @@ import { obtainServers } from "./obtain.mjs";
 
 /** @import { PrivateServer, ServiceName } from "./service.ts" */
 
-const names = /** @type {ServiceName[]} */ (process.argv.slice(2));
+const args = process.argv.slice(2);
+const durable = args[0] === "--durable";
+const names = /** @type {ServiceName[]} */ (durable ? args.slice(1) : args);
 const folder = await mkdtemp(join(tmpdir(), "tasks-services-"));
 /** @type {PrivateServer[]} */
 const servers = [];
@@ -23,7 +25,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => v
 // Whoever wanted the answer may be gone.
 process.stdout.on("error", () => {});
 
-const starting = obtainServers(names, folder, (server) => servers.push(server));
+const starting = obtainServers(names, folder, { durable }, (server) => servers.push(server));
 try {
   answer({ folder, urls: await starting });
 } catch (error) {

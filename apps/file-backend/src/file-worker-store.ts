@@ -62,13 +62,13 @@ export class FileWorkerStore implements WorkerStore {
   async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
     return Promise.all(
       completions.map(async (completion) => {
-        let answer: CompletionAnswer = "lost";
+        let answer: CompletionAnswer | undefined;
         await this.#changeOwned(completion, ({ record }) => {
           const settled = transitions.settle(record, completion, new Date());
           answer = settled.answer;
           return settled.record;
         });
-        return answer;
+        return answer ?? this.#answerUnowned(completion);
       }),
     );
   }
@@ -162,6 +162,12 @@ export class FileWorkerStore implements WorkerStore {
   }
 
   /** Changes a task's record while an attempt owns it, and not otherwise. */
+  async #answerUnowned(completion: Completion): Promise<CompletionAnswer> {
+    const task = await this.#tasks.read(completion.id);
+    if (task === undefined) return "lost";
+    return transitions.answerRepeated(task.record, completion, task.fence === completion.fence);
+  }
+
   async #changeOwned(attempt: Attempt, change: (task: StoredTask) => TaskRecord): Promise<void> {
     const next = (task: StoredTask): TaskChange | undefined => {
       if (!owns(attempt, task)) return undefined;

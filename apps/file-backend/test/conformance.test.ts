@@ -11,6 +11,7 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 
 testBackend({
   name: "@tasks/file-backend",
+  parallel: 10,
   createBackend: ({ namespace, queues, leaseMs }) =>
     new FileBackend({ folder: join(root, namespace), queues, leaseMs }),
 });

@@ -35,7 +35,15 @@ function insertJob(insert: StatementSync, job: number, to: Destination): void {
   const runAfter = to === "tomorrow" ? now + DAY_MS : null;
   const queueName = to === "other" ? "other" : "default";
   const phase = runAfter === null ? 1 : 2;
-  insert.run(createId(), queueName, phase, runAfter ?? now, runAfter, now, JSON.stringify([job]));
+  insert.run(
+    createId().slice(12),
+    queueName,
+    phase,
+    runAfter ?? now,
+    runAfter,
+    now,
+    JSON.stringify([job]),
+  );
 }
 
 function startWork(
@@ -50,10 +58,10 @@ function startWork(
     while (!isStopped) {
       const rows = claim.all(Date.now(), batchSize);
       for (const row of rows) await handle(JSON.parse(String(row["args"]))[0]);
-      if (rows.length === 1) complete.run(Date.now(), rows[0]!["id"]!, rows[0]!["fence"]!);
+      if (rows.length === 1) complete.run(Date.now(), rows[0]!["seq"]!, rows[0]!["fence"]!);
       else if (rows.length > 1) {
         inTransaction(db, () => {
-          for (const row of rows) complete.run(Date.now(), row["id"]!, row["fence"]!);
+          for (const row of rows) complete.run(Date.now(), row["seq"]!, row["fence"]!);
         });
       }
       if (rows.length === 0) await sleep(IDLE_MS);

@@ -1,6 +1,6 @@
 /** Stores one ready row, with every column an enqueue writes. */
 export const INSERT = `insert into tasks_results
-  (id, backend, queue_name, task_name, phase, priority, due, run_after, enqueued_at, max_lost, metadata, args)
+  (id_tail, backend, queue_name, task_name, phase, priority, due, run_after, enqueued_at, max_lost, metadata, args)
   values (?, 'default', ?, 'bench', ?, 0, ?, ?, ?, 3, '{}', ?)`;
 
 /** Takes the best ready rows, with every column a claim writes. */
@@ -10,8 +10,8 @@ export const CLAIM = `update tasks_results set phase = 3, fence = fence + 1,
     select seq from tasks_results
     where phase = 1 and backend = 'default' and queue_name = 'default'
     order by priority desc, due, seq limit ?2)
-  returning id, fence, args`;
+  returning seq, fence, args`;
 
 /** Stores one success, with every column a completion writes, if the claim still stands. */
 export const COMPLETE = `update tasks_results set phase = 4, finished_at = ?, return_value = 'null'
-  where id = ? and fence = ? and phase = 3`;
+  where seq = ? and fence = ? and phase = 3`;

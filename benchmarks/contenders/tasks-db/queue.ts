@@ -12,8 +12,8 @@ const destinations: Readonly<Record<Destination, typeof bench>> = {
   other: bench.using({ queueName: "other" }),
 };
 
-export async function openQueue(file: string): Promise<Queue> {
-  const backend = new DatabaseBackend({ url: `sqlite:${file}`, queues: ["default", "other"] });
+export async function openQueue(url: string): Promise<Queue> {
+  const backend = new DatabaseBackend({ url, queues: ["default", "other"] });
   configureTasks({ backends: { default: backend } });
   await backend.migrate();
   return {

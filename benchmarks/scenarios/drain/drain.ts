@@ -1,5 +1,5 @@
 import { drain } from "../../harness/drain.ts";
-import { temporaryFile } from "../../harness/file.ts";
+import type { Place } from "../../harness/place.ts";
 import { shareOf, type Figure, type Scenario, type Setting } from "../scenario.ts";
 
 /** Part of the size by which each process is warmed up first. */
@@ -8,6 +8,7 @@ const WARM_UP = 0.2;
 export const drainScenarios: readonly Scenario[] = [
   drainScenario("drain-1", "drain, 1 process", 1, false),
   drainScenario("drain-2", "drain, 2 processes", 2, false),
+  drainScenario("drain-4", "drain, 4 processes", 4, false),
   drainScenario("drain-one-at-a-time", "drain, strictly one at a time", 1, true),
 ];
 
@@ -20,25 +21,29 @@ function drainScenario(
   return {
     name: id,
     rows: [{ id, title, unit: "/s" }],
-    run: async (setting) => ({ [id]: await measureDrain(setting, { processes, oneAtATime }) }),
+    run: async (setting) => ({
+      [id]: await measureDrain(setting, { scenario: id, processes, oneAtATime }),
+    }),
   };
 }
 
 /** Drains one fill of the queue, on a copy of `template` when one is given. */
 export async function measureDrain(
-  { contender, sizes, folder }: Setting,
-  options: { processes: number; oneAtATime: boolean; template?: string | undefined },
+  { store, contender, places, sizes }: Setting,
+  options: { scenario: string; processes: number; oneAtATime: boolean; template?: Place },
 ): Promise<Figure> {
-  const { processes, oneAtATime, template } = options;
-  const count = shareOf(contender, oneAtATime ? sizes.drainOneAtATime : sizes.drain);
-  await using file = await temporaryFile(folder, template);
-  const { ms, cpuUs } = await drain({
+  const { scenario, processes, oneAtATime, template } = options;
+  const count = shareOf(contender, scenario, oneAtATime ? sizes.drainOneAtATime : sizes.drain);
+  await using place = await places.create(template);
+  const { ms, cpuUs, serverCpuUs } = await drain({
+    store,
     contender,
-    file: file.path,
+    places,
+    place,
     processes,
     oneAtATime,
     count,
     warmUp: Math.ceil(count * WARM_UP),
   });
-  return { value: (count / ms) * 1000, cpuUs: cpuUs / count };
+  return { value: (count / ms) * 1000, cpuUs: cpuUs / count, serverCpuUs: serverCpuUs / count };
 }

@@ -1,5 +1,4 @@
 import type { Spent } from "../../harness/commands.ts";
-import { temporaryFile } from "../../harness/file.ts";
 import { Host } from "../../harness/host.ts";
 import { shareOf, type Figure, type Scenario, type Setting } from "../scenario.ts";
 
@@ -12,7 +11,7 @@ export const enqueueOneByOne: Scenario = {
   name: "enqueue-sequential",
   rows: [{ id: "enqueue-sequential", title: "enqueue, one after another", unit: "/s" }],
   run: async (setting) => {
-    const count = shareOf(setting.contender, setting.sizes.enqueue);
+    const count = shareOf(setting.contender, "enqueue-sequential", setting.sizes.enqueue);
     const figure = await measure(setting, count, (host, first, size) =>
       host.call("enqueueOneByOne", { first, count: size }),
     );
@@ -24,7 +23,7 @@ export const enqueueTogether: Scenario = {
   name: "enqueue-64",
   rows: [{ id: "enqueue-64", title: `enqueue, ${WIDTH} callers at a time`, unit: "/s" }],
   run: async (setting) => {
-    const count = shareOf(setting.contender, setting.sizes.enqueue);
+    const count = shareOf(setting.contender, "enqueue-64", setting.sizes.enqueue);
     const figure = await measure(setting, count, (host, first, size) =>
       host.call("enqueueTogether", { first, count: size, width: WIDTH }),
     );
@@ -36,7 +35,7 @@ export const enqueueBulk: Scenario = {
   name: "enqueue-bulk",
   rows: [{ id: "enqueue-bulk", title: `enqueue, ${BULK_SIZE} in a call`, unit: "/s" }],
   run: async (setting) => {
-    const count = shareOf(setting.contender, setting.sizes.bulk);
+    const count = shareOf(setting.contender, "enqueue-bulk", setting.sizes.bulk);
     const figure = await measure(setting, count, (host, first, size) =>
       host.call("enqueueBulk", { first, count: size, size: BULK_SIZE, to: "main" }),
     );
@@ -45,13 +44,15 @@ export const enqueueBulk: Scenario = {
 };
 
 async function measure(
-  { contender, folder }: Setting,
+  { store, contender, places }: Setting,
   count: number,
   enqueue: (host: Host, first: number, count: number) => Promise<Spent>,
 ): Promise<Figure> {
-  await using file = await temporaryFile(folder);
-  await using host = await Host.start(contender, file.path);
+  await using place = await places.create();
+  await using host = await Host.start(store, contender, place);
   await enqueue(host, count, Math.ceil(count * WARM_UP));
+  const serverCpuAtStart = places.serverCpuUs();
   const { ms, cpuUs } = await enqueue(host, 0, count);
-  return { value: (count / ms) * 1000, cpuUs: cpuUs / count };
+  const serverCpuUs = places.serverCpuUs() - serverCpuAtStart;
+  return { value: (count / ms) * 1000, cpuUs: cpuUs / count, serverCpuUs: serverCpuUs / count };
 }

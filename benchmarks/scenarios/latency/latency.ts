@@ -1,11 +1,14 @@
-import { temporaryFile } from "../../harness/file.ts";
 import { Host } from "../../harness/host.ts";
+import type { Place } from "../../harness/place.ts";
+import type { Sizes } from "../../options.ts";
 import { percentile } from "../../report/statistics.ts";
-import type { Figure, Scenario, Setting } from "../scenario.ts";
+import type { Backlogs } from "../backlog/backlogs.ts";
+import { shareOf, type Figure, type Scenario, type Setting } from "../scenario.ts";
 
-/** Pause between two enqueues, in milliseconds: the worker is idle again each time. */
-const SHORTEST_PAUSE_MS = 10;
-const LONGEST_PAUSE_MS = 30;
+/** Shortest and longest pause between two enqueues, in milliseconds: the worker is idle again each time. */
+const PAUSES_MS = [10, 30] as const;
+/** Percentiles that are reported. */
+const PARTS = { p50: 0.5, p95: 0.95, p99: 0.99 };
 /** Samples before those that count. */
 const WARM_UP = 30;
 /** How long after the last enqueue the worker may still be about to begin, in milliseconds. */
@@ -15,50 +18,70 @@ const LAST_WAIT_MS = 1000;
 const SETTLE_MS = 2500;
 const IDLE_MS = 1000;
 
-export const latencyScenarios: readonly Scenario[] = [
-  latencyScenario("latency-within", "in one process", false),
-  latencyScenario("latency-across", "across processes", true),
-  {
-    name: "latency-idle-cpu",
-    rows: [{ id: "idle-cpu", title: "CPU of an idle worker", unit: "ms/s" }],
-    run: async (setting) => ({ "idle-cpu": { value: await measureIdleness(setting) } }),
-  },
-];
+export function latencyScenarios(sizes: Sizes, backlogs: Backlogs): readonly Scenario[] {
+  const due = sizes.tomorrow.toLocaleString("en");
+  return [
+    latencyScenario("latency-within", "in one process", { isAcross: false }),
+    latencyScenario("latency-across", "across processes", { isAcross: true }),
+    latencyScenario("latency-tomorrow", `beside ${due} due tomorrow`, {
+      isAcross: true,
+      template: (setting) => backlogs.get(setting, "tomorrow", sizes.tomorrow),
+    }),
+    {
+      name: "latency-idle-cpu",
+      rows: [{ id: "idle-cpu", title: "CPU of an idle worker", unit: "ms/s" }],
+      run: async (setting) => ({ "idle-cpu": { value: await measureIdleness(setting) } }),
+    },
+  ];
+}
 
-function latencyScenario(id: string, where: string, isAcross: boolean): Scenario {
+interface LatencyOptions {
+  readonly isAcross: boolean;
+  readonly template?: (setting: Setting) => Promise<Place>;
+}
+
+function latencyScenario(id: string, where: string, options: LatencyOptions): Scenario {
   return {
     name: id,
-    rows: [
-      { id: `${id}-p50`, title: `idle latency ${where}, p50`, unit: "ms" },
-      { id: `${id}-p99`, title: `idle latency ${where}, p99`, unit: "ms" },
-    ],
+    rows: Object.keys(PARTS).map((part) => ({
+      id: `${id}-${part}`,
+      title: `idle latency ${where}, ${part}`,
+      unit: "ms",
+    })),
     run: async (setting) => {
-      const latencies = await measure(setting, isAcross);
-      return { [`${id}-p50`]: figure(latencies, 0.5), [`${id}-p99`]: figure(latencies, 0.99) };
+      const latencies = await measure(setting, id, options);
+      const figures = Object.entries(PARTS).map(([part, share]): [string, Figure] => [
+        `${id}-${part}`,
+        { value: percentile(latencies, share) },
+      ]);
+      return Object.fromEntries(figures);
     },
   };
 }
 
-function figure(latencies: readonly number[], part: number): Figure {
-  return { value: percentile(latencies, part) };
-}
-
 /** From just before each enqueue to the begin of its handler, in milliseconds. */
 async function measure(
-  { contender, sizes, folder }: Setting,
-  isAcross: boolean,
+  setting: Setting,
+  id: string,
+  { isAcross, template }: LatencyOptions,
 ): Promise<readonly number[]> {
-  await using file = await temporaryFile(folder);
-  await using worker = await Host.start(contender, file.path);
-  await using other = isAcross ? await Host.start(contender, file.path) : undefined;
+  const { store, contender, places, sizes } = setting;
+  await using place = await places.create(await template?.(setting));
+  await using worker = await Host.start(store, contender, place);
+  await using other = isAcross ? await Host.start(store, contender, place) : undefined;
   const enqueuer = other ?? worker;
-  const count = WARM_UP + sizes.samples;
+  const warmUp = shareOf(contender, id, WARM_UP);
+  const count = warmUp + shareOf(contender, id, sizes.samples);
+  const [shortestMs, longestMs] = contender.pausesMs ?? PAUSES_MS;
   await worker.call("startWork", { oneAtATime: false });
-  const allBegan = began(worker, count);
+  const allBegan = began(worker, count, count * longestMs * 4 + LAST_WAIT_MS);
   const enqueuedAtMs = await enqueuer.call("enqueuePaced", {
     first: 0,
     count,
-    pausesMs: Array.from({ length: count }, pause),
+    pausesMs: Array.from(
+      { length: count },
+      () => shortestMs + Math.random() * (longestMs - shortestMs),
+    ),
   });
   await allBegan;
   const { jobs, beganAtMs } = await worker.call("stopWork", null);
@@ -66,26 +89,23 @@ async function measure(
   if (new Set(jobs).size !== count || jobs.length !== count) {
     throw new Error(`${contender.name} handled ${jobs.length} jobs instead of ${count}.`);
   }
-  return latencies.filter((_, index) => jobs[index]! >= WARM_UP);
+  return latencies.filter((_, index) => jobs[index]! >= warmUp);
 }
 
-/** What waiting for work costs, in milliseconds of processor time per second. */
-async function measureIdleness({ contender, folder }: Setting): Promise<number> {
-  await using file = await temporaryFile(folder);
-  await using worker = await Host.start(contender, file.path);
+/** What waiting for work costs worker and server, in milliseconds of processor time per second. */
+async function measureIdleness({ store, contender, places }: Setting): Promise<number> {
+  await using place = await places.create();
+  await using worker = await Host.start(store, contender, place);
   await worker.call("startWork", { oneAtATime: false });
   await worker.call("rest", { ms: SETTLE_MS });
+  const serverCpuAtStart = places.serverCpuUs();
   const { ms, cpuUs } = await worker.call("rest", { ms: IDLE_MS });
+  const serverCpuUs = places.serverCpuUs() - serverCpuAtStart;
   await worker.call("stopWork", null);
-  return cpuUs / ms;
+  return (cpuUs + serverCpuUs) / ms;
 }
 
-function pause(): number {
-  return SHORTEST_PAUSE_MS + Math.random() * (LONGEST_PAUSE_MS - SHORTEST_PAUSE_MS);
-}
-
-async function began(worker: Host, count: number): Promise<void> {
-  const limitMs = count * LONGEST_PAUSE_MS * 4 + LAST_WAIT_MS;
+async function began(worker: Host, count: number, limitMs: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new Error(`Only ${worker.handled} of ${count} jobs began in ${limitMs} ms.`));

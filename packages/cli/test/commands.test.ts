@@ -1,3 +1,6 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
 import { describe, expect, it } from "vitest";
 
 import { createDatabaseProject } from "./helpers/database-project.ts";
@@ -400,8 +403,11 @@ class Versioned extends DummyBackend {
     this.#version = to;
     return steps;
   }
-  schemaSql() {
-    return "create table one (id int);\\n";
+  async planMigration({ to = 2 }: { to?: number } = {}) {
+    return Array.from({ length: Math.max(0, to - this.#version) }, (_, index) => ({
+      step: "step " + (index + 1),
+      sql: "create table t" + (index + 1) + " (id int);\\n",
+    }));
   }
 }
 export default configureTasks({
@@ -435,12 +441,41 @@ export default configureTasks({
     });
   });
 
-  it("prints the schema as SQL and applies nothing", async () => {
+  it("with --sql prints the statements that are missing, and runs none", async () => {
     await using project = await createProject({ "tasks.config.ts": CONFIG });
-    expect(await project.run(["migrate", "--backend", "first", "--sql"])).toEqual({
+    const backend = ["migrate", "--backend", "first"];
+    expect(await project.run([...backend, "--sql"])).toEqual({
       code: 0,
-      stdout: "create table one (id int);\n",
+      stdout: "-- first\ncreate table t1 (id int);\ncreate table t2 (id int);\n",
       stderr: "",
+    });
+    expect((await project.run([...backend, "--sql", "--to", "1"])).stdout).toBe(
+      "-- first\ncreate table t1 (id int);\n",
+    );
+    expect((await project.run(backend)).stdout).toContain("step 1");
+    expect((await project.run([...backend, "--sql"])).stdout).toBe("-- first: nothing to do.\n");
+  });
+
+  it("with --dry-run names the steps that are missing, and takes none", async () => {
+    await using project = await createProject({ "tasks.config.ts": CONFIG });
+    const backend = ["migrate", "--backend", "first"];
+    expect((await project.run([...backend, "--dry-run"])).stdout).toBe(
+      "first: would take step 1\nfirst: would take step 2\n",
+    );
+    expect((await project.run([...backend, "--dry-run", "--json"])).stdout).toBe(
+      `${JSON.stringify([{ backend: "first", steps: ["step 1", "step 2"] }], null, 2)}\n`,
+    );
+    expect((await project.run(backend)).stdout).toContain("step 1");
+    expect((await project.run([...backend, "--dry-run"])).stdout).toBe("first: nothing to do.\n");
+  });
+
+  it("refuses --dry-run rather than migrate a backend that knows no plan", async () => {
+    await using project = await createProject({
+      "tasks.config.ts": CONFIG.replace("planMigration", "otherwise"),
+    });
+    expect(await project.run(["migrate", "--backend", "first", "--dry-run"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("cannot say what it would do") as string,
     });
     expect((await project.run(["migrate", "--backend", "first"])).stdout).toContain("step 1");
   });
@@ -452,6 +487,24 @@ export default configureTasks({
     expect((await project.run(["migrate"])).stdout).toBe(
       "No backend of this configuration has migrations.\n",
     );
+  });
+
+  it("prints SQL that brings a real database up to date, and down again", async () => {
+    await using project = await createDatabaseProject();
+    await project.backend.migrate({ to: 0 });
+    const dryRun = await project.run(["migrate", "--dry-run"]);
+    expect(dryRun.stdout).toBe("default: would take 1 initial\n");
+    expect(await project.backend.planMigration()).toHaveLength(1);
+    const database = new DatabaseSync(join(project.folder, "tasks.db"));
+    database.exec((await project.run(["migrate", "--sql"])).stdout);
+    expect(await project.run(["migrate", "--dry-run"])).toMatchObject({
+      stdout: "default: nothing to do.\n",
+    });
+    database.exec(
+      (await project.run(["migrate", "--backend", "default", "--to", "0", "--sql"])).stdout,
+    );
+    expect(await project.backend.planMigration()).toHaveLength(1);
+    database.close();
   });
 
   it("finds nothing to do on a migrated database", async () => {

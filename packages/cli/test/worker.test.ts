@@ -49,6 +49,26 @@ describe("a worker", () => {
     });
   });
 
+  it("deletes old results meanwhile when it is told their age, and only then", async () => {
+    await using project = await createDatabaseProject();
+    await project.enqueue("add", [1, 2]);
+    await project.enqueue("fail");
+    await project.run(["worker", "--batch", ...NOW]);
+    expect(await project.backend.counts()).toMatchObject({ SUCCESSFUL: 1, FAILED: 1 });
+    const ages = ["--prune-min-age-days", "0", "--prune-failed-min-age-days", "1"];
+    const { code, stdout } = await project.run([
+      "worker",
+      "--batch",
+      ...NOW,
+      "--worker-id",
+      "w3",
+      ...ages,
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Worker w3 deleted 1 old task result(s).");
+    expect(await project.backend.counts()).toMatchObject({ SUCCESSFUL: 0, FAILED: 1 });
+  });
+
   it("serves the queues it is given, and all but the excluded ones with *", async () => {
     await using project = await createDatabaseProject();
     const ids: Record<string, string> = {};

@@ -6,7 +6,7 @@ export interface CreateBackendOptions {
   readonly namespace: string;
   /** Queue names the backend must accept; `[]` for any. */
   readonly queues: readonly string[];
-  /** How long a worker's lease lasts, in milliseconds. */
+  /** How long a worker's lease lasts, in milliseconds: a second in requirements about leases, else a minute. */
   readonly leaseMs: number;
 }
 
@@ -33,6 +33,11 @@ export interface BackendDefinition {
    * one process. @default supports.worker
    */
   readonly sharesStore?: boolean | undefined;
+  /**
+   * The store has one connection, which a transaction of the caller's has to itself: whoever looks from outside meanwhile waits for its end. Requirements that
+   * look are reported as not applicable. @default false
+   */
+  readonly oneConnection?: boolean | undefined;
   /**
    * Runs `run` inside a transaction of the caller: committed when it resolves, rolled back when it rejects. Required when `supports.transaction` is
    * declared. `transaction` is what the caller would pass to `using({ transaction })`.

@@ -3,7 +3,7 @@ import { QueueWorker } from "@tasks/core/worker";
 
 import type { BackendDefinition } from "./definition.ts";
 import { within } from "./internal/deadline.ts";
-import { LEASE_MS } from "./internal/lease.ts";
+import { SHORT_LEASE_MS } from "./internal/lease.ts";
 import { createNamespace } from "./internal/names.ts";
 import { startRecording } from "./internal/recorder.ts";
 import type { Need, Requirement } from "./requirement.ts";
@@ -31,7 +31,11 @@ export function whyNotApplicable(requirement: Requirement, profile: Profile): st
 export async function readProfile(definition: BackendDefinition): Promise<Profile> {
   const namespace = createNamespace();
   const stopRecording = startRecording();
-  const backend = await definition.createBackend({ namespace, queues: [], leaseMs: LEASE_MS });
+  const backend = await definition.createBackend({
+    namespace,
+    queues: [],
+    leaseMs: SHORT_LEASE_MS,
+  });
   try {
     const { supports } = backend;
     const offers = new Set<Need>();
@@ -43,6 +47,7 @@ export async function readProfile(definition: BackendDefinition): Promise<Profil
     if (runsAtOnce || supports.worker) offers.add("execution");
     if (backend.queueNames.length === 0) offers.add("queues");
     if (definition.sharesStore ?? supports.worker) offers.add("secondHandle");
+    if (definition.oneConnection !== true) offers.add("outsideView");
     if (supports.worker) await readWorker(backend, offers);
     return { supports, offers };
   } finally {
@@ -57,6 +62,8 @@ const REASONS: Partial<Record<Need, string>> = {
   execution: "the backend runs no tasks",
   queues: "createBackend does not pass `queues` on",
   secondHandle: "the store cannot be opened twice (sharesStore is false)",
+  outsideView:
+    "the store has one connection, which an open transaction has to itself (oneConnection is true)",
   workerStore: "its workers are not QueueWorkers, whose store could be driven step by step",
   shortLease: "createBackend does not pass `leaseMs` on",
 };
@@ -74,7 +81,7 @@ async function readWorker(backend: Backend, offers: Set<Need>): Promise<void> {
   const worker = await backend.createWorker({ queueNames: ["*"] });
   if (worker instanceof QueueWorker) offers.add("workerStore");
   // A lease is over after recoveryMs at the latest, so a bound that is this small shows that the option arrived.
-  if (backend.supports.recoveryMs <= LEASE_MS + 5000) offers.add("shortLease");
+  if (backend.supports.recoveryMs <= SHORT_LEASE_MS + 5000) offers.add("shortLease");
 }
 
 let probeTask: Task<[], null> | undefined;

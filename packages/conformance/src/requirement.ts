@@ -9,6 +9,7 @@ import type { Scope } from "./scope.ts";
  * - `execution`: tasks are run, by a worker or inside `enqueue`.
  * - `queues`: `createBackend` passes its `queues` on.
  * - `secondHandle`: `createBackend`, called again with the same namespace, opens the same store.
+ * - `outsideView`: others can look at the store while a transaction of the caller's is open.
  * - `workerStore`: workers are `QueueWorker`s, whose store the suite can drive step by step.
  * - `shortLease`: `createBackend` passes its `leaseMs` on.
  */
@@ -17,6 +18,7 @@ export type Surrounding =
   | "execution"
   | "queues"
   | "secondHandle"
+  | "outsideView"
   | "workerStore"
   | "shortLease";
 
@@ -37,6 +39,8 @@ export interface Requirement {
   readonly upstream?: readonly string[] | undefined;
   /** Queue names the backend is created with; `[]` accepts any. @default [] */
   readonly queues?: readonly string[] | undefined;
+  /** Lease the backend is created with, in milliseconds. @default 60000 */
+  readonly leaseMs?: number | undefined;
   /** No other requirement may be tested at the same time, because the test holds up the process. @default false */
   readonly alone?: boolean | undefined;
   /** Longest the test may take, in milliseconds. @default 20000 */

@@ -15,7 +15,7 @@ import {
 
 import type { BackendDefinition } from "./definition.ts";
 import { until, within } from "./internal/deadline.ts";
-import { LEASE_MS } from "./internal/lease.ts";
+import { LONG_LEASE_MS } from "./internal/lease.ts";
 import { createNamespace, createTaskName } from "./internal/names.ts";
 import {
   recordedEvents,
@@ -245,7 +245,8 @@ export class Scope {
 
   async #open(namespace: string, queues: readonly string[]): Promise<Backend> {
     this.#namespaces.add(namespace);
-    const backend = await this.definition.createBackend({ namespace, queues, leaseMs: LEASE_MS });
+    const leaseMs = this.#requirement.leaseMs ?? LONG_LEASE_MS;
+    const backend = await this.definition.createBackend({ namespace, queues, leaseMs });
     this.#opened.push(backend);
     return backend;
   }

@@ -19,6 +19,8 @@ export class Suite {
   readonly #verdicts = new Map<string, Promise<Verdict>>();
   readonly #outcomes = new Map<string, Outcome>();
   readonly #turns = new Turns();
+  readonly #running = new Set<Promise<Verdict>>();
+  #isEnding = false;
   #profile: Promise<Profile> | undefined;
 
   constructor(definition: BackendDefinition, requirements: readonly Requirement[]) {
@@ -26,22 +28,32 @@ export class Suite {
     this.requirements = requirements;
   }
 
-  /** Puts one requirement to the test, once; those that follow are begun ahead as `parallel` allows. Never rejects. */
+  /** Puts one requirement to the test, once; others are begun ahead as `parallel` allows. Never rejects. */
   async prove(requirement: Requirement): Promise<Verdict> {
-    const { parallel = 1 } = this.definition;
-    const index = this.requirements.indexOf(requirement);
-    const [verdict] = this.requirements
-      .slice(index, index + parallel)
-      .map((next) => this.#begin(next));
-    return verdict!;
+    const verdict = this.#verdicts.get(requirement.id) ?? this.#begin(requirement);
+    this.#beginOthers(this.requirements.indexOf(requirement));
+    return verdict;
   }
 
   #begin(requirement: Requirement): Promise<Verdict> {
-    const begun = this.#verdicts.get(requirement.id);
-    if (begun !== undefined) return begun;
     const verdict = this.#turns.take(requirement.alone ?? false, () => this.#prove(requirement));
     this.#verdicts.set(requirement.id, verdict);
+    this.#running.add(verdict);
+    void verdict.then(() => {
+      this.#running.delete(verdict);
+      this.#beginOthers(this.requirements.indexOf(requirement));
+    });
     return verdict;
+  }
+
+  /** Keeps `parallel` requirements under test, so that a slow one holds nothing up: those that follow `index`. */
+  #beginOthers(index: number): void {
+    const { parallel = 1 } = this.definition;
+    if (parallel === 1 || this.#isEnding) return;
+    for (const next of this.requirements.slice(index + 1)) {
+      if (this.#running.size >= parallel) return;
+      if (!this.#verdicts.has(next.id)) void this.#begin(next);
+    }
   }
 
   async #prove(requirement: Requirement): Promise<Verdict> {
@@ -53,8 +65,10 @@ export class Suite {
     return verdict;
   }
 
-  /** What has been found out so far. */
+  /** What has been found out. Begins nothing more, and waits for what is under test. */
   async report(): Promise<ConformanceReport> {
+    this.#isEnding = true;
+    await Promise.all(this.#running);
     const profile = await this.#readProfile().catch(() => undefined);
     return {
       name: this.definition.name,

@@ -61,7 +61,7 @@ describe.concurrent("a broken backend fails exactly the requirements that name i
         name,
         createBackend: ({ queues }) => new Broken({ queues }),
         sharesStore: false,
-        parallel: 40,
+        parallel: 10,
       });
       const failed = outcomes.filter(({ status }) => status === "failed");
       expect(failed.map(({ id }) => id).toSorted()).toEqual([...Broken.fails].toSorted());

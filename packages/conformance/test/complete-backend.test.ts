@@ -9,7 +9,7 @@ describe("requirements of abilities that the backends of core do not have", () =
       name: "CompleteBackend",
       createBackend: ({ queues }) => new CompleteBackend({ queues }),
       sharesStore: false,
-      parallel: 40,
+      parallel: 10,
     });
     expect(outcomes.filter(({ status }) => status === "failed")).toEqual([]);
     const passed = outcomes.filter(({ status }) => status === "passed").map(({ id }) => id);

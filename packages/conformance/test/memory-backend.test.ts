@@ -5,5 +5,5 @@ testBackend({
   name: "MemoryBackend",
   createBackend: ({ queues, leaseMs }) => new MemoryBackend({ queues, leaseMs }),
   sharesStore: false,
-  parallel: 20,
+  parallel: 10,
 });

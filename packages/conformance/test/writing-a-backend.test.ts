@@ -30,7 +30,7 @@ async function failuresOf(file: string): Promise<readonly unknown[]> {
     name: file,
     createBackend: ({ queues, leaseMs }) => new MapBackend({ queues, leaseMs }),
     sharesStore: false,
-    parallel: 20,
+    parallel: 10,
   });
   expect(report.outcomes.filter(({ status }) => status === "passed").length).toBeGreaterThan(100);
   return report.outcomes.filter(({ status }) => status === "failed");

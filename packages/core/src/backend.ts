@@ -98,7 +98,7 @@ export interface EnqueueRequest {
   readonly id: string;
   readonly taskName: string;
   readonly args: readonly JsonValue[];
-  /** `args` as JSON text, encoded once. */
+  /** `args` as JSON text. In large batches it is encoded when it is read: read it once, and do not keep it. */
   readonly argsJson: string;
   readonly queueName: string;
   readonly priority: number;
@@ -147,6 +147,17 @@ export interface WorkerOptions {
   readonly startupDelay?: boolean | undefined;
   /** How long a graceful stop waits for running attempts, in milliseconds, 0…86,400,000. @default 30000 */
   readonly shutdownTimeoutMs?: number | undefined;
+  /** Delete old finished results while the worker runs, as `prune` does; `{}` for its defaults. @default keep them */
+  readonly retention?: RetentionOptions | undefined;
+}
+
+/** What a worker deletes by itself: once when it starts, then every `everyMs`. Several workers may do so side by side. */
+export interface RetentionOptions extends Pick<
+  PruneOptions,
+  "minAgeMs" | "failedMinAgeMs" | "queueNames" | "batchSize"
+> {
+  /** Pause between two looks for old results, in milliseconds, 100…86,400,000. @default 60000 */
+  readonly everyMs?: number | undefined;
 }
 
 /** A loop that claims tasks and runs them. */

@@ -8,6 +8,9 @@ import { announceEnqueued, isAnnounced } from "./signals.ts";
 import type { TaskRecord } from "./task-record.ts";
 import { TaskResult } from "./task-result.ts";
 
+/** Encoded arguments that one batch holds, in characters. Those of further calls are encoded again when they are stored, so that a batch of any size holds no more. */
+const MOST_TEXT = 1_048_576;
+
 /** Stores calls of a task: one as such, several as a batch. */
 export async function enqueueAll(
   task: AnyTask,
@@ -17,10 +20,15 @@ export async function enqueueAll(
   const problem = findProblem(task, backend);
   if (problem !== undefined) throw new InvalidTask(problem);
   const requests: EnqueueRequest[] = [];
+  let textLength = 0;
   for (const args of calls) {
     if (task.settings.input !== null) await checkInput(task, args);
-    const request = toRequest(task, backend, args);
-    requests.push(hasKeys(task) ? await withKeys(task, args, request) : request);
+    const plain = toRequest(task, backend, args);
+    const request = hasKeys(task) ? await withKeys(task, args, plain) : plain;
+    textLength += request.argsJson.length;
+    requests.push(
+      textLength > MOST_TEXT ? Object.defineProperty(request, "argsJson", ENCODED_LATER) : request,
+    );
   }
   const stored = await store(backend, requests, transactionOf(task));
   // Many results are made in one go when nobody is to be told of each.
@@ -34,6 +42,13 @@ export async function enqueueAll(
   }
   return results;
 }
+
+const ENCODED_LATER: PropertyDescriptor & ThisType<EnqueueRequest> = {
+  enumerable: true,
+  get() {
+    return JSON.stringify(this.args);
+  },
+};
 
 async function store(
   backend: Backend,
@@ -72,7 +87,7 @@ export function findProblem(task: AnyTask, backend: Backend): string | undefined
   if (!supports.concurrency && settings.concurrency !== null) {
     return lacks("concurrency limits (concurrency)");
   }
-  if (!supports.metadata && Object.keys(settings.metadata).length > 0) return lacks("metadata");
+  if (!supports.metadata && !isEmpty(settings.metadata)) return lacks("metadata");
   if (supports.transaction === false && isGiven(settings.transaction)) {
     return lacks("enqueueing in a transaction");
   }
@@ -100,8 +115,6 @@ function toRequest(task: AnyTask, backend: Backend, args: readonly unknown[]): E
   const { settings } = task;
   const { maxPayloadBytes } = backend.supports;
   const { value, json } = encodeJson(args, "args", maxPayloadBytes);
-  // A copy of its own: what is done to one result's metadata must not reach the next.
-  const metadata = encodeJson(settings.metadata, "metadata", maxPayloadBytes);
   const { runAfter } = settings;
   return {
     id: createId(),
@@ -113,10 +126,22 @@ function toRequest(task: AnyTask, backend: Backend, args: readonly unknown[]): E
     runAfter: runAfter instanceof Date ? runAfter : null,
     delayMs: runAfter === null || runAfter instanceof Date ? null : toMilliseconds(runAfter),
     maxLost: settings.maxLost,
-    metadata: metadata.value as JsonObject,
+    metadata: metadataOf(settings.metadata, maxPayloadBytes),
     unique: null,
     concurrency: null,
   };
+}
+
+/** A copy of its own: what is done to one result's metadata must not reach the next. */
+function metadataOf(metadata: JsonObject, maxPayloadBytes: number): JsonObject {
+  return isEmpty(metadata)
+    ? {}
+    : (encodeJson(metadata, "metadata", maxPayloadBytes).value as JsonObject);
+}
+
+function isEmpty(object: object): boolean {
+  for (const _key in object) return false;
+  return true;
 }
 
 async function checkInput(task: AnyTask, args: readonly unknown[]): Promise<void> {

@@ -13,6 +13,7 @@ export type {
   PruneOptions,
   QueueInfo,
   RecordPage,
+  RetentionOptions,
   StatusCounts,
   UniqueClaim,
   Worker,

@@ -8,12 +8,21 @@ import type { EnqueueRequest } from "./backend.ts";
 import { TaskCancelled, TaskLost } from "./errors.ts";
 import { toTaskError } from "./task-error.ts";
 import type { TaskError, TaskRecord } from "./task-record.ts";
-import type { AttemptChanges, AttemptOutcome, Completion } from "./worker/worker-store.ts";
+import type {
+  AttemptChanges,
+  AttemptOutcome,
+  Completion,
+  CompletionAnswer,
+} from "./worker/worker-store.ts";
 
-/** A request becomes a READY record. */
-export function enqueue(request: EnqueueRequest, now: Date): TaskRecord {
+/**
+ * A request becomes a READY record.
+ *
+ * @param id the record's id, for stores that make their own. @default the request's
+ */
+export function enqueue(request: EnqueueRequest, now: Date, id: string = request.id): TaskRecord {
   return {
-    id: request.id,
+    id,
     taskName: request.taskName,
     status: "READY",
     args: request.args,
@@ -69,6 +78,24 @@ export function settle(
     record: complete(record, completion.outcome, completion.changes, now),
     answer: "recorded",
   };
+}
+
+/**
+ * What to answer to a completion whose attempt is over: `recorded` when this very outcome was stored before, so that it is brought again only because the
+ * first answer did not arrive, and `lost` otherwise.
+ *
+ * @param isLatest the fence is still the completion's: nobody has claimed the result since.
+ */
+export function answerRepeated(
+  { status, errors }: TaskRecord,
+  { outcome }: Pick<Completion, "outcome">,
+  isLatest: boolean,
+): CompletionAnswer {
+  const isStored =
+    outcome.type === "successful"
+      ? status === "SUCCESSFUL" && isLatest
+      : "error" in outcome && errors.some((error) => isSameError(error, outcome.error));
+  return isStored ? "recorded" : "lost";
 }
 
 /** RUNNING becomes SUCCESSFUL, FAILED or READY again, as the outcome says. */
@@ -180,6 +207,15 @@ function errorOf(record: TaskRecord, error: Error, occurredAt: Date): TaskError 
     workerId: record.workerIds.at(-1) ?? null,
     occurredAt,
   });
+}
+
+function isSameError(a: TaskError, b: TaskError): boolean {
+  return (
+    a.attempt === b.attempt &&
+    a.workerId === b.workerId &&
+    a.exceptionClass === b.exceptionClass &&
+    a.occurredAt.getTime() === b.occurredAt.getTime()
+  );
 }
 
 function after(now: Date, delayMs: number): Date {

@@ -345,3 +345,36 @@ describe("unique tasks", () => {
     });
   });
 });
+
+describe("a large batch", () => {
+  const keep = task({ name: "enqueue.large" }, (text: string) => text);
+
+  it("holds a mebibyte of encoded arguments at most, and encodes the others as the backend reads them", async () => {
+    const backend = new PartialBackend({ batch: true });
+    const text = "x".repeat(10_000);
+    await withBackends({ default: backend }, async () => {
+      await keep.enqueueMany(Array.from({ length: 500 }, (_, index) => [`${index} ${text}`]));
+    });
+    const held = backend.requests.map(
+      (request) =>
+        (Object.getOwnPropertyDescriptor(request, "argsJson")?.value as string | undefined) ?? "",
+    );
+    expect(held.join("").length).toBeLessThanOrEqual(1_048_576);
+    expect(held[0]).not.toBe("");
+    for (const request of backend.requests) {
+      expect({ ...request }.argsJson).toBe(JSON.stringify(request.args));
+    }
+  });
+
+  it("stores nothing when its last call is bad", async () => {
+    const backend = new PartialBackend({ batch: true });
+    function* calls(): Generator<[string]> {
+      for (let index = 0; index < 2000; index++) yield ["x".repeat(1000)];
+      yield ["\0"];
+    }
+    await withBackends({ default: backend }, async () => {
+      await expect(keep.enqueueMany(calls())).rejects.toThrow("string with U+0000");
+    });
+    expect(backend.requests).toEqual([]);
+  });
+});

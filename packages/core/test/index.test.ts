@@ -4,7 +4,12 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 const src = join(import.meta.dirname, "../src");
-const entries = { ".": "index.ts", "./testing": "testing/index.ts", "./worker": "worker/index.ts" };
+const entries = {
+  ".": "index.ts",
+  "./outbox": "outbox/index.ts",
+  "./testing": "testing/index.ts",
+  "./worker": "worker/index.ts",
+};
 
 interface Exported {
   readonly name: string;

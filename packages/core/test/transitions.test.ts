@@ -266,3 +266,30 @@ it("never changes the record it is given", () => {
   transitions.retry(before);
   expect(before).toEqual(copy);
 });
+
+describe("answerRepeated", () => {
+  const success = { type: "successful", returnValue: 1, returnValueJson: "1" } as const;
+  const failure = { type: "failed", error } as const;
+  const ask = (record: TaskRecord, outcome: AttemptOutcome, isLatest = true): string =>
+    transitions.answerRepeated(record, { outcome }, isLatest);
+
+  it("knows an outcome that it stored before", () => {
+    expect(ask(complete(running(), success), success)).toBe("recorded");
+    expect(ask(complete(running(), failure), failure)).toBe("recorded");
+  });
+
+  it("knows a failure even when the result was claimed again since", () => {
+    const retry = { type: "retry", error, delayMs: 0 } as const;
+    const again = transitions.claim(complete(running(), retry), "w2", at(3));
+    expect(ask(again, retry, false)).toBe("recorded");
+  });
+
+  it("takes nothing of others for its own", () => {
+    expect(ask(complete(running(), success), success, false)).toBe("lost");
+    expect(ask(complete(running(), success), failure)).toBe("lost");
+    expect(ask(complete(running(), failure), success)).toBe("lost");
+    expect(ask(transitions.lose(running({ maxLost: 0 }), at(3)), failure)).toBe("lost");
+    expect(ask(transitions.lose(running({ maxLost: 3 }), at(3)), success)).toBe("lost");
+    expect(ask(transitions.lose(running({ maxLost: 3 }), at(3)), { type: "release" })).toBe("lost");
+  });
+});

@@ -1,6 +1,7 @@
 import { InvalidTask } from "@tasks/core";
 import type { Kysely } from "kysely";
 
+import { toLibraryTransaction } from "./caller-libraries.ts";
 import type { Executor, Row, SqlValue } from "./connection.ts";
 import { kyselyExecutor } from "./connections/kysely-connection.ts";
 import {
@@ -15,11 +16,18 @@ import { toSqliteHandle } from "./connections/sqlite-handle.ts";
 import type { DialectName } from "./dialect.ts";
 
 /**
- * The smallest thing to enqueue through: runs one statement inside your transaction. For libraries whose transactions are neither Kysely's nor one of
- * the supported drivers'.
+ * The smallest thing to enqueue through: runs one statement inside your transaction. For libraries whose transactions are not recognised by themselves.
+ *
+ * @example
+ * const transaction: RawTransaction = { execute: (sql, params) => manager.query(sql, [...params]) };
+ * await sendWelcome.using({ transaction }).enqueue(user.id);
  */
 export interface RawTransaction {
-  /** Resolves with the rows that a query or a `returning` clause gave: as an array, as `{ rows }`, or as `[rows, fields]`. */
+  /**
+   * Runs one statement as it stands. Parameters are written `$1`, `$2` on PostgreSQL and `?` elsewhere, and are texts, numbers and `null`.
+   *
+   * Resolves with the rows that a query or a `returning` clause gave: as an array, as `{ rows }`, or as `[rows, fields]`.
+   */
   execute(
     sql: string,
     params: readonly SqlValue[],
@@ -35,6 +43,8 @@ type RawRows = readonly unknown[] | { readonly rows: readonly unknown[] };
  * @throws InvalidTask when it is nothing that statements can be run on.
  */
 export function toExecutor(transaction: unknown, dialect: DialectName): Executor {
+  const known = toLibraryTransaction(transaction);
+  if (known !== undefined) return rawExecutor(known, dialect);
   const handle = toSqliteHandle(transaction);
   if (handle !== undefined) return sqliteExecutor(handle);
   if (isKysely(transaction)) {
@@ -60,14 +70,16 @@ export function toExecutor(transaction: unknown, dialect: DialectName): Executor
     );
   }
   throw new InvalidTask(
-    `The transaction given is ${describe(transaction)}. Pass a Kysely transaction, a connection of node:sqlite, better-sqlite3, libsql, pg or mysql2, ` +
-      "or an object with execute(sql, params).",
+    `The transaction given is ${describe(transaction)}. Pass a transaction of Kysely, Knex, Drizzle or Prisma, ` +
+      "a connection of pg, mysql2, node:sqlite, better-sqlite3 or libsql, or an object with execute(sql, params).",
   );
 }
 
 /** What stands for the connection behind a transaction, so that a question about it is asked once; `undefined` when nothing does. */
 export function connectionKey(value: unknown): object | undefined {
   if (isKysely(value)) return value.getExecutor().adapter;
+  const known = toLibraryTransaction(value);
+  if (known !== undefined) return known.key;
   const handle = toSqliteHandle(value);
   if (handle !== undefined) return handle;
   if (isMysqlConnection(value)) return toCore(value);
@@ -117,9 +129,9 @@ function rawExecutor(transaction: RawTransaction, dialect: DialectName): Executo
 }
 
 function rowsOf(answer: RawRows): readonly Row[] {
-  if ("rows" in answer) return answer.rows as readonly Row[];
+  if (!Array.isArray(answer)) return ("rows" in answer ? answer.rows : []) as readonly Row[];
   // Libraries on top of mysql2 hand out its pair of rows and fields.
-  const [first] = answer;
+  const [first] = answer as readonly unknown[];
   return (Array.isArray(first) ? first : answer) as readonly Row[];
 }
 

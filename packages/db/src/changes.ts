@@ -5,8 +5,13 @@ export type ChangeKind = "work" | "finished";
 export interface Changes {
   /** Calls `listener` after every change of the kind, and now and then without one, until the returned function is called. */
   listen(kind: ChangeKind, listener: () => void): () => void;
-  /** Reports a change made by this process. */
-  announce(kind: ChangeKind): void;
+  /**
+   * The sender with which the statement that makes a change may tell other processes of it; `null` where they are told in another way, or lately were.
+   * To be reported by `announce` all the same.
+   */
+  teller?(kind: ChangeKind): string | null;
+  /** Reports a change made by this process. @param isTold other processes know of it. */
+  announce(kind: ChangeKind, isTold?: boolean): void;
   /** Wakes everybody for the last time. */
   close(): Promise<void>;
 }

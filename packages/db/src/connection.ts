@@ -38,7 +38,9 @@ export interface Connection extends Executor {
     readonly setActive: (active: boolean) => void;
     readonly close: () => Promise<void>;
   }>;
-  /** Closes what was opened here. Idempotent. */
+  /** The same, for transactions that may take longer than statements usually do; absent where nothing hurries them. */
+  readonly unhurried?: Connection;
+  /** Closes what was opened here, within a few seconds even when the database does not answer. Idempotent. */
   close(): Promise<void>;
 }
 

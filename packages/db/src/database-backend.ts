@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers/promises";
+
 import {
   Backend,
   InvalidTaskBackend,
@@ -24,7 +26,7 @@ import { QueueWorker, runOne } from "@tasks/core/worker";
 
 import { checkDatabase } from "./check-database.ts";
 import { Enqueuer } from "./enqueuer.ts";
-import { schemaSql, type MigrateOptions } from "./migrations.ts";
+import type { MigrateOptions, PlannedStep } from "./migrations.ts";
 import { Monitor } from "./monitor.ts";
 import { openDatabase, type ConnectionOptions, type DatabaseSource } from "./open-database.ts";
 import { prune } from "./prune.ts";
@@ -32,6 +34,9 @@ import { ResultWaiter } from "./result-waiter.ts";
 import { Store } from "./store.ts";
 import { tableNames } from "./tables.ts";
 import { DatabaseWorkerStore } from "./worker-store.ts";
+
+/** How long closing waits for calls of `enqueue` under way, in milliseconds. */
+const LAST_ENQUEUE_MS = 3000;
 
 /** Options of `DatabaseBackend`: one of `url`, `kysely` and `database`, and how to use it. */
 export interface DatabaseBackendOptions extends BackendOptions, DatabaseSource, ConnectionOptions {
@@ -83,7 +88,10 @@ export class DatabaseBackend extends Backend {
     if (schema !== undefined && database.dialect.name !== "postgres") {
       throw new InvalidTaskBackend("schema is for PostgreSQL; other databases have tablePrefix.");
     }
-    this.#store = new Store(database, tables(tablePrefix, schema), () => this.alias);
+    this.#store = new Store(database, tables(tablePrefix, schema), {
+      alias: () => this.alias,
+      keepsIds: idFunction !== undefined,
+    });
     this.#enqueuer = new Enqueuer(this.#store);
     this.#monitor = new Monitor(this.#store);
     this.#waiter = new ResultWaiter(this.#store);
@@ -174,9 +182,12 @@ export class DatabaseBackend extends Backend {
     return this.#store.migrate(options);
   }
 
-  /** What `migrate()` runs on an empty database, as SQL text; `tasks migrate --sql` prints it. */
-  schemaSql(): string {
-    return schemaSql(this.#store.dialect, this.#store.tables);
+  /**
+   * What `migrate()` would do to the database as it is, each step with its SQL; none when all is in place. Changes nothing. `tasks migrate --dry-run` and
+   * `--sql` print it.
+   */
+  planMigration(options?: MigrateOptions): Promise<readonly PlannedStep[]> {
+    return this.#store.planMigration(options);
   }
 
   override check(): Promise<readonly CheckMessage[]> {
@@ -184,7 +195,10 @@ export class DatabaseBackend extends Backend {
   }
 
   override async close(): Promise<void> {
-    await this.#enqueuer.idle();
+    await Promise.race([
+      this.#enqueuer.idle(),
+      setTimeout(LAST_ENQUEUE_MS, undefined, { ref: false }),
+    ]);
     await this.#store.close();
   }
 
@@ -195,7 +209,14 @@ export class DatabaseBackend extends Backend {
   #withId(request: EnqueueRequest): EnqueueRequest {
     if (this.#idFunction === undefined) return request;
     const id: unknown = this.#idFunction();
-    if (typeof id === "string" && id.length >= 1 && id.length <= 64) return { ...request, id };
+    if (typeof id === "string" && id.length >= 1 && id.length <= 64) {
+      // Not a spread: it would encode at once what a large batch encodes when it is stored.
+      const properties = Object.getOwnPropertyDescriptors(request);
+      return Object.defineProperties({} as EnqueueRequest, {
+        ...properties,
+        id: { ...properties.id, value: id },
+      });
+    }
     throw new InvalidTaskBackend(
       `idFunction must return a string of 1 to 64 characters, not ${JSON.stringify(id)?.slice(0, 80)}.`,
     );

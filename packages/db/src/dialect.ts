@@ -1,6 +1,6 @@
 import type { Enqueued, EnqueueRequest, TaskRecord, TasksError } from "@tasks/core";
 import type { ClaimRequest, LeaseThread, WorkerSession } from "@tasks/core/worker";
-import type { Kysely } from "kysely";
+import type { Kysely, RawBuilder, SqlBool } from "kysely";
 
 import type { ChangeKind } from "./changes.ts";
 import type { Connection, Executor, Row } from "./connection.ts";
@@ -14,6 +14,8 @@ export type DialectName = "sqlite" | "postgres" | "mysql";
 export interface Success {
   readonly id: string;
   readonly fence: number;
+  /** The number of its row, where it is known: quicker to find than an id. */
+  readonly seq: number | null;
   readonly returnValueJson: string;
 }
 
@@ -22,6 +24,8 @@ export interface Scope {
   readonly tables: TableNames;
   /** Alias of the backend. */
   readonly backend: string;
+  /** Ids are of the user's making, and stay as they are. */
+  readonly keepsIds: boolean;
 }
 
 /**
@@ -43,11 +47,15 @@ export interface Dialect {
   /** Tells whether a table exists. */
   hasTable(executor: Executor, name: string): Promise<boolean>;
 
+  /** A condition that finds the row of an id, for databases that have no index of all ids. */
+  whereId?(tables: TableNames, id: string): RawBuilder<SqlBool>;
+
   /** The present by the store's clock, in milliseconds. */
   now(executor: Executor): Promise<number>;
 
   /**
-   * Stores requests in order; enqueue order is their order. A request whose unique key is taken stores nothing and answers with the existing record,
+   * Stores requests in order; enqueue order is their order. The records it answers with may have other ids than the requests, unless the scope keeps
+   * them. A request whose unique key is taken stores nothing and answers with the existing record,
    * or with the error to reject with. A driver's error ends it halfway: run it in a transaction where all or none must hold.
    */
   insert(
@@ -55,6 +63,18 @@ export interface Dialect {
     scope: Scope,
     requests: readonly EnqueueRequest[],
   ): Promise<readonly (Enqueued | TasksError)[]>;
+
+  /**
+   * Stores requests as `insert` does, in one statement, which needs no transaction around it. `undefined` where one statement does not do.
+   *
+   * @param teller gives the sender with which to tell of them as `notify` does, at the same time; `null` to tell nobody. Called only if they are stored.
+   */
+  insertAtOnce?(
+    executor: Executor,
+    scope: Scope,
+    requests: readonly EnqueueRequest[],
+    teller: () => string | null,
+  ): Promise<readonly Enqueued[]> | undefined;
 
   /**
    * Claims in one atomic step: ready rows of the request become RUNNING. Scheduled rows that are due count as ready.

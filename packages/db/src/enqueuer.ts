@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers/promises";
+
 import { InvalidTask, TasksError, type Enqueued, type EnqueueRequest } from "@tasks/core";
 
 import { CallerCheck } from "./caller-check.ts";
@@ -9,7 +11,9 @@ import { deferred } from "./deferred.ts";
 import type { Store } from "./store.ts";
 
 /** Rows in one step of a large enqueue, so that neither memory nor the event loop feels its size. */
-const CHUNK_ROWS = 500;
+const CHUNK_ROWS = 1000;
+/** Pause between two looks whether all calls are answered, in milliseconds. */
+const IDLE_LOOK_MS = 2;
 
 /** A call of `enqueue` that waits for its row to be durable. */
 interface Waiting {
@@ -46,6 +50,8 @@ export class Enqueuer {
 
   /** All or none. */
   async enqueueMany(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
+    const atOnce = requests.length <= CHUNK_ROWS ? await this.#insertAtOnce(requests) : undefined;
+    if (atOnce !== undefined) return atOnce;
     const enqueued = await this.#store.transaction((executor) =>
       this.#insertAll(executor, requests),
     );
@@ -78,7 +84,7 @@ export class Enqueuer {
 
   /** Resolves when no call is waiting. */
   async idle(): Promise<void> {
-    while (this.#isFlushing) await new Promise(setImmediate);
+    while (this.#isFlushing) await setTimeout(IDLE_LOOK_MS);
   }
 
   async #insertAll(
@@ -89,7 +95,8 @@ export class Enqueuer {
     const enqueued: Enqueued[] = [];
     for (let start = 0; start < requests.length; start += CHUNK_ROWS) {
       if (start > 0) await new Promise(setImmediate);
-      const chunk = requests.slice(start, start + CHUNK_ROWS);
+      // Copies read once what a large batch encodes only when it is asked for.
+      const chunk = requests.slice(start, start + CHUNK_ROWS).map((request) => ({ ...request }));
       for (const answer of await dialect.insert(executor, scope, chunk)) {
         if (answer instanceof TasksError) throw answer;
         enqueued.push(answer);
@@ -102,8 +109,7 @@ export class Enqueuer {
     try {
       while (this.#waiting.length > 0) {
         const batch = this.#waiting.splice(0, CHUNK_ROWS);
-        const done = await this.#settle(batch);
-        if (done) this.#store.changes.announce("work");
+        await this.#settle(batch);
       }
     } finally {
       this.#isFlushing = false;
@@ -111,32 +117,47 @@ export class Enqueuer {
   }
 
   /** Stores a batch together; when the store refuses a row, each by itself, so that a bad one fails alone. */
-  async #settle(batch: readonly Waiting[]): Promise<boolean> {
+  async #settle(batch: readonly Waiting[]): Promise<void> {
     const requests = batch.map(({ request }) => request);
     try {
-      const answers = await this.#insert(requests);
+      const answers = (await this.#insertAtOnce(requests)) ?? (await this.#insert(requests));
       batch.forEach(({ resolve, reject }, index) => {
         const answer = answers[index]!;
         if (answer instanceof TasksError) reject(answer);
         else resolve(answer);
       });
-      return true;
     } catch (error) {
       if (batch.length > 1 && InvalidTask.is(error)) {
         for (const one of batch) await this.#settle([one]);
-        return true;
+      } else {
+        for (const { reject } of batch) reject(error);
       }
-      for (const { reject } of batch) reject(error);
-      return false;
     }
+  }
+
+  /** `undefined` where one statement does not do. */
+  async #insertAtOnce(
+    requests: readonly EnqueueRequest[],
+  ): Promise<readonly Enqueued[] | undefined> {
+    const { dialect, scope, changes } = this.#store;
+    if (dialect.insertAtOnce === undefined) return undefined;
+    const connection = await this.#store.connection();
+    let sender: string | null = null;
+    const teller = (): string | null => (sender = changes.teller?.("work") ?? null);
+    const enqueued = await dialect.insertAtOnce(connection, scope, requests, teller);
+    if (enqueued !== undefined) changes.announce("work", sender !== null);
+    return enqueued;
   }
 
   async #insert(requests: readonly EnqueueRequest[]): Promise<readonly (Enqueued | TasksError)[]> {
     const { dialect, scope } = this.#store;
     const connection = await this.#store.connection();
     const isOneStatement = requests.length === 1 && requests[0]!.unique === null;
-    if (isOneStatement) return dialect.insert(connection, scope, requests);
-    return connection.transaction((executor) => dialect.insert(executor, scope, requests));
+    const answers = isOneStatement
+      ? await dialect.insert(connection, scope, requests)
+      : await connection.transaction((executor) => dialect.insert(executor, scope, requests));
+    this.#store.changes.announce("work");
+    return answers;
   }
 }
 

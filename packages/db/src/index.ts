@@ -8,7 +8,7 @@ export type {
   SqliteDatabase,
 } from "./connections/sqlite-handle.ts";
 export type { DialectName } from "./dialect.ts";
-export type { MigrateOptions } from "./migrations.ts";
+export type { MigrateOptions, PlannedStep } from "./migrations.ts";
 export type { ConnectionOptions, DatabaseSource } from "./open-database.ts";
 export { migrations } from "./printable-migrations.ts";
 export type { PrintOptions } from "./printable-migrations.ts";

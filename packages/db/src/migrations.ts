@@ -20,6 +20,14 @@ export interface MigrateOptions {
   readonly to?: number | undefined;
 }
 
+/** A step that a migration would take. */
+export interface PlannedStep {
+  /** Version and name, such as `1 initial`. */
+  readonly step: string;
+  /** Its statements, each ended by a semicolon and a line break. */
+  readonly sql: string;
+}
+
 /**
  * Brings the schema to a version. Processes that start together wait for each other; each step runs once.
  *
@@ -33,35 +41,65 @@ export async function migrateSchema(
   options: MigrateOptions = {},
 ): Promise<readonly string[]> {
   const migrations = dialect.migrations(tables);
-  const { to = migrations.length } = options;
-  if (!Number.isInteger(to) || to < 0 || to > migrations.length) {
-    throw new RangeError(
-      `There is no schema version ${to}; versions go from 0 to ${migrations.length}.`,
-    );
-  }
+  const to = targetOf(migrations, options);
   // Most starts find the schema in place: look before taking the write lock.
   if ((await readSchemaVersion(connection, dialect, tables)) === to) return [];
   return connection.transaction(async (executor) => {
     await dialect.lockMigrations?.(executor);
     try {
-      return await takeSteps(executor, dialect, tables, to);
+      const from = await readSchemaVersion(executor, dialect, tables);
+      const steps = stepsBetween(migrations, from, to);
+      for (const step of steps) {
+        await (from <= to ? apply : revert)(executor, dialect, tables, step);
+      }
+      return steps.map(titleOf);
     } finally {
       await dialect.unlockMigrations?.(executor);
     }
   });
 }
 
-async function takeSteps(
+/**
+ * What `migrateSchema` would do to the schema as it is, in order. Changes nothing.
+ *
+ * @throws RangeError when the version does not exist.
+ */
+export async function planMigration(
   executor: Executor,
   dialect: Dialect,
   tables: TableNames,
-  to: number,
-): Promise<readonly string[]> {
+  options: MigrateOptions = {},
+): Promise<readonly PlannedStep[]> {
   const migrations = dialect.migrations(tables);
+  const to = targetOf(migrations, options);
   const from = await readSchemaVersion(executor, dialect, tables);
-  const steps = from <= to ? migrations.slice(from, to) : migrations.slice(to, from).toReversed();
-  for (const step of steps) await (from <= to ? apply : revert)(executor, dialect, tables, step);
-  return steps.map(({ version, name }) => `${version} ${name}`);
+  const direction = from <= to ? "up" : "down";
+  return stepsBetween(migrations, from, to).map((step) => ({
+    step: titleOf(step),
+    sql: stepSql(dialect, tables, step, direction),
+  }));
+}
+
+function targetOf(
+  migrations: readonly Migration[],
+  { to = migrations.length }: MigrateOptions,
+): number {
+  if (Number.isInteger(to) && to >= 0 && to <= migrations.length) return to;
+  throw new RangeError(
+    `There is no schema version ${to}; versions go from 0 to ${migrations.length}.`,
+  );
+}
+
+function stepsBetween(
+  migrations: readonly Migration[],
+  from: number,
+  to: number,
+): readonly Migration[] {
+  return from <= to ? migrations.slice(from, to) : migrations.slice(to, from).toReversed();
+}
+
+function titleOf({ version, name }: Migration): string {
+  return `${version} ${name}`;
 }
 
 /** The version the schema is at; 0 when there is none. */
@@ -87,12 +125,20 @@ export function schemaSql(
 ): string {
   const migrations = dialect.migrations(tables);
   const ordered = direction === "up" ? migrations : migrations.toReversed();
-  const statements = ordered.flatMap((step) => [
-    `-- ${step.version} ${step.name}`,
-    ...step[direction].map((statement) => `${statement};`),
-    ...(direction === "up" ? [`${recordSql(dialect, tables, step)};`] : []),
-  ]);
-  return `${statements.join("\n")}\n`;
+  return ordered.map((step) => stepSql(dialect, tables, step, direction)).join("");
+}
+
+/** One step as text, its own record included. */
+function stepSql(
+  dialect: Dialect,
+  tables: TableNames,
+  step: Migration,
+  direction: "up" | "down",
+): string {
+  const record =
+    direction === "up" ? recordSql(dialect, tables, step) : forgetSql(dialect, tables, step);
+  const statements = [...step[direction], ...record].map((statement) => `${statement};\n`);
+  return `-- ${titleOf(step)}\n${statements.join("")}`;
 }
 
 async function apply(
@@ -116,18 +162,28 @@ async function revert(
   step: Migration,
 ): Promise<void> {
   for (const statement of step.down) await executor.run(statement, []);
-  // The first step's way down drops the table of migrations itself.
-  if (step.version === 1) return;
-  const compiled = dialect.builder
-    .deleteFrom(tables.migrations)
-    .where("version", "=", step.version)
-    .compile();
-  await executor.run(compiled.sql, compiled.parameters as readonly number[]);
+  for (const statement of forgetSql(dialect, tables, step)) await executor.run(statement, []);
 }
 
-function recordSql({ builder }: Dialect, tables: TableNames, { version, name }: Migration): string {
-  return builder
+function recordSql(
+  { builder }: Dialect,
+  tables: TableNames,
+  { version, name }: Migration,
+): readonly string[] {
+  const insertion = builder
     .insertInto(tables.migrations)
-    .values({ version: sql.lit(version), name: sql.lit(name), applied_at: sql.lit(0) })
-    .compile().sql;
+    .values({ version: sql.lit(version), name: sql.lit(name), applied_at: sql.lit(0) });
+  return [insertion.compile().sql];
+}
+
+function forgetSql(
+  { builder }: Dialect,
+  tables: TableNames,
+  { version }: Migration,
+): readonly string[] {
+  // The first step's way down drops the table of migrations itself.
+  if (version === 1) return [];
+  return [
+    builder.deleteFrom(tables.migrations).where("version", "=", sql.lit(version)).compile().sql,
+  ];
 }

@@ -11,7 +11,7 @@ import {
   type WorkerInfo,
 } from "@tasks/core";
 import { transitions } from "@tasks/core/worker";
-import { sql, type Compilable } from "kysely";
+import { sql, type Compilable, type RawBuilder, type SqlBool } from "kysely";
 
 import type { Row, SqlValue } from "./connection.ts";
 import { ofState, phasesOf } from "./list-filters.ts";
@@ -29,7 +29,7 @@ export class Monitor {
 
   async readRecord(id: string): Promise<TaskRecord | undefined> {
     if (!isPossibleId(id)) return undefined;
-    const [row] = await this.#query(this.#rows().where("id", "=", id));
+    const [row] = await this.#query(this.#rows().where(this.#isId(id)));
     return row === undefined ? undefined : toRecord(row);
   }
 
@@ -174,7 +174,7 @@ export class Monitor {
     if (!isPossibleId(id)) throw new TaskResultDoesNotExist(id);
     const statement = dialect.builder
       .deleteFrom(tables.results)
-      .where("id", "=", id)
+      .where(this.#isId(id))
       .where("backend", "=", scope.backend)
       .where("status", "<>", "RUNNING")
       .compile();
@@ -228,6 +228,11 @@ export class Monitor {
       .selectFrom(tables.results)
       .select([...RECORD_COLUMNS])
       .where("backend", "=", scope.backend);
+  }
+
+  #isId(id: string): RawBuilder<SqlBool> {
+    const { dialect, tables } = this.#store;
+    return dialect.whereId?.(tables, id) ?? sql<SqlBool>`id = ${id}`;
   }
 
   async #query(query: Compilable): Promise<readonly Row[]> {

@@ -50,6 +50,11 @@ export interface ConnectionOptions {
   /** How long a locked database is tried again before `BackendUnavailable`, in milliseconds; the event loop stays free. @default 60000 */
   readonly busyLimitMs?: number | undefined;
   /**
+   * How long PostgreSQL may take to answer a statement, in milliseconds, 100…3,600,000. Then it is cancelled where it still runs, its connection is given
+   * up, and the call is `BackendUnavailable`. Migrations may take longer. For `url`, and for a `database` of `pg`. @default 15000
+   */
+  readonly answerLimitMs?: number | undefined;
+  /**
    * What renews the leases of workers: a thread with a connection of its own, which no busy event loop delays, or a timer. A thread needs `url`, or a
    * `database` of `node:sqlite`, `pg` or `mysql2`. @default "thread" where possible, else "timer" and a warning by `check()`
    */

@@ -1,3 +1,5 @@
+import { Socket } from "node:net";
+
 import { InvalidTaskBackend, NotSupported } from "@tasks/core";
 import type { Kysely } from "kysely";
 import type * as Pg from "pg";
@@ -11,8 +13,10 @@ import { PostgresDialect } from "./dialects/postgres.ts";
 import { heartbeatOf } from "./heartbeat.ts";
 import type { ConnectionOptions, Database } from "./open-database.ts";
 
-/** How long connecting may take, in milliseconds. */
+/** How long connecting may take at most, in milliseconds. */
 const CONNECT_MS = 10_000;
+/** How long a connection is silent before the system asks whether the other end is there, in milliseconds. */
+const KEEP_ALIVE_MS = 10_000;
 /**
  * Settings of our own connections. A plan that was made while the table was empty is kept until the table is analyzed; without scans of whole tables it is
  * right at every size. What the planner then thinks of costs must not start its compiler.
@@ -24,6 +28,7 @@ const SETTINGS =
 export function fromPostgresUrl(url: string, options: ConnectionOptions): Database {
   const where = describe(url);
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS, poolSize = 10, pooler = false } = options;
+  const answerLimitMs = answerLimitOf(options);
   if (!Number.isInteger(poolSize) || poolSize < 1 || poolSize > 1000) {
     throw new InvalidTaskBackend(
       `poolSize must be a whole number from 1 to 1000, not ${String(poolSize)}.`,
@@ -32,26 +37,33 @@ export function fromPostgresUrl(url: string, options: ConnectionOptions): Databa
   const config: ClientConfig = {
     connectionString: url,
     application_name: "tasks",
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: Math.min(CONNECT_MS, answerLimitMs),
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
   };
+  // What nobody waits for any more need not go on in the server, and must not keep its locks.
+  const settings = `${SETTINGS}; set statement_timeout = ${answerLimitMs}; set idle_in_transaction_session_timeout = ${answerLimitMs}`;
   return {
     ...common(),
     connect: async () => {
       const { Client, Pool } = await loadPg();
+      const sockets = new Sockets();
       const pool = new Pool({
         ...config,
+        stream: () => sockets.open(),
         max: poolSize,
         allowExitOnIdle: true,
-        ...(pooler ? {} : { onConnect: async (client) => void (await client.query(SETTINGS)) }),
+        ...(pooler ? {} : { onConnect: async (client) => void (await client.query(settings)) }),
       });
       // An idle connection that breaks is replaced; whoever needs one meets the trouble that lasts.
       pool.on("error", () => undefined);
       return new PgConnection(pool, {
         where,
         busyLimitMs,
-        owned: true,
+        answerLimitMs,
+        breakOff: (afterMs) => sockets.breakOff(afterMs),
         named: !pooler,
+        isSet: !pooler,
         createListener: pooler ? null : () => new Client(config),
       });
     },
@@ -63,14 +75,17 @@ export function fromPostgresUrl(url: string, options: ConnectionOptions): Databa
 /** A database behind a pool of the user's. */
 export function fromPostgresPool(pool: PgPool, options: ConnectionOptions): Database {
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
+  const answerLimitMs = answerLimitOf(options);
   return {
     ...common(),
     connect: async () =>
       new PgConnection(pool, {
         where: "PostgreSQL database (pg)",
         busyLimitMs,
-        owned: false,
+        answerLimitMs,
+        breakOff: null,
         named: false,
+        isSet: false,
         createListener: listenerOf(pool),
       }),
     ...heartbeatOf(options, clientConfigOf(pool), false),
@@ -97,6 +112,36 @@ export function fromPostgresKysely(
     ...heartbeatOf(options, null, isEmbedded),
     key: kysely.getExecutor().adapter,
   };
+}
+
+/** The sockets of a pool's connections, those that are being opened or closed too. */
+class Sockets {
+  readonly #open = new Set<Socket>();
+
+  open(): Socket {
+    const socket = new Socket();
+    this.#open.add(socket);
+    socket.once("close", () => this.#open.delete(socket));
+    return socket;
+  }
+
+  /** Breaks them off after a while, which does not keep the process alive. */
+  breakOff(afterMs: number): void {
+    for (const socket of this.#open) {
+      socket.unref();
+      if (afterMs === 0) socket.destroy();
+      else setTimeout(() => socket.destroy(), afterMs).unref();
+    }
+  }
+}
+
+function answerLimitOf({ answerLimitMs = 15_000 }: ConnectionOptions): number {
+  if (Number.isInteger(answerLimitMs) && answerLimitMs >= 100 && answerLimitMs <= 3_600_000) {
+    return answerLimitMs;
+  }
+  throw new InvalidTaskBackend(
+    `answerLimitMs must be a whole number from 100 to 3600000, not ${String(answerLimitMs)}.`,
+  );
 }
 
 function common(): Pick<Database, "dialect" | "migratesItself" | "busyLimitMs"> {

@@ -4,7 +4,12 @@ import { ChangeWatcher } from "./change-watcher.ts";
 import type { ChangeKind, Changes } from "./changes.ts";
 import type { Connection, Executor } from "./connection.ts";
 import type { Dialect, Scope } from "./dialect.ts";
-import { migrateSchema, type MigrateOptions } from "./migrations.ts";
+import {
+  migrateSchema,
+  planMigration,
+  type MigrateOptions,
+  type PlannedStep,
+} from "./migrations.ts";
 import { Notifications, type Subscription } from "./notifications.ts";
 import type { Database } from "./open-database.ts";
 import { Poller } from "./poller.ts";
@@ -17,6 +22,7 @@ export class Store {
   readonly tables: TableNames;
   readonly changes: Changes;
   readonly #alias: () => string;
+  readonly #keepsIds: boolean;
   /** Tells this process's notifications from those of others. */
   readonly #sender = createId();
   #scope: Scope | undefined;
@@ -24,16 +30,23 @@ export class Store {
   #connection: Connection | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(database: Database, tables: TableNames, alias: () => string) {
+  /** @param owner what of the backend's is needed: its alias, once it has one, and whether ids stay as they are given. */
+  constructor(
+    database: Database,
+    tables: TableNames,
+    owner: { readonly alias: () => string; readonly keepsIds: boolean },
+  ) {
     this.database = database;
     this.dialect = database.dialect;
     this.tables = tables;
-    this.#alias = alias;
+    this.#alias = owner.alias;
+    this.#keepsIds = owner.keepsIds;
     const { changeTokenSql } = this.dialect;
     this.changes = this.dialect.readWorkToken
       ? new Poller(() => this.#readWorkToken())
       : changeTokenSql === null
         ? new Notifications({
+            sender: this.#sender,
             send: (kind) => this.#notify(kind),
             subscribe: (onMessage, onLost) => this.#subscribe(onMessage, onLost),
           })
@@ -44,7 +57,7 @@ export class Store {
   get scope(): Scope {
     const backend = this.#alias();
     if (this.#scope?.backend !== backend) {
-      this.#scope = Object.freeze({ tables: this.tables, backend });
+      this.#scope = Object.freeze({ tables: this.tables, backend, keepsIds: this.#keepsIds });
     }
     return this.#scope;
   }
@@ -63,7 +76,17 @@ export class Store {
   async migrate(options?: MigrateOptions): Promise<readonly string[]> {
     // An explicit migration says itself what it does, and where it stops.
     const connection = this.#connection ?? (await this.#connect(false));
-    return migrateSchema(connection, this.dialect, this.tables, options);
+    return migrateSchema(connection.unhurried ?? connection, this.dialect, this.tables, options);
+  }
+
+  /** What a migration would do; see `planMigration`. Leaves the schema as it is, also where the backend looks after it itself. */
+  async planMigration(options?: MigrateOptions): Promise<readonly PlannedStep[]> {
+    const connection = this.#connection ?? (await this.database.connect());
+    try {
+      return await planMigration(connection, this.dialect, this.tables, options);
+    } finally {
+      if (connection !== this.#connection) await connection.close();
+    }
   }
 
   close(): Promise<void> {

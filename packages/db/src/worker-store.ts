@@ -41,8 +41,8 @@ export class DatabaseWorkerStore implements WorkerStore {
   /** The latest renewal made here. */
   #lease: Promise<void> | undefined;
   #hasLease = false;
-  /** Fences of what was claimed here and is not completed, by id. */
-  readonly #held = new Map<string, number>();
+  /** What was claimed here and is not completed, by id. */
+  readonly #held = new Map<string, ClaimedRow>();
   /** Until then a claim whose answer was lost may still turn out to have been committed, on the clock of `performance.now()`. */
   #inDoubtUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -79,7 +79,7 @@ export class DatabaseWorkerStore implements WorkerStore {
         await (isStale ? this.#grantLease(request.session) : this.#lease);
       });
       const claimed = rows.map((row) => new ClaimedRow(row));
-      for (const { id, fence } of claimed) this.#held.set(id, fence);
+      for (const row of claimed) this.#held.set(row.id, row);
       return claimed;
     } catch (error) {
       this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
@@ -89,7 +89,7 @@ export class DatabaseWorkerStore implements WorkerStore {
 
   async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
     const answers = await this.#completeAll(completions);
-    for (const { id } of completions) this.#held.delete(id);
+    for (const { id, fence } of completions) this.#letGo(id, fence);
     this.#announceFinished(completions.map(({ id }) => id));
     if (completions.some(({ outcome }) => outcome.type !== "successful")) {
       // A retry, snooze or release may be work for another worker.
@@ -136,8 +136,8 @@ export class DatabaseWorkerStore implements WorkerStore {
       const state = states.get(id);
       if (state?.["status"] !== "RUNNING" || toNumber(state["fence"]) !== fence) {
         lost.push(id);
-        // No completion will follow; a newer claim of the same result stays held.
-        if (this.#held.get(id) === fence) this.#held.delete(id);
+        // No completion will follow.
+        this.#letGo(id, fence);
       } else if (toNumber(state["cancel_requested"]) !== 0) cancelled.push(id);
     }
     return { cancelled, lost };
@@ -181,6 +181,11 @@ export class DatabaseWorkerStore implements WorkerStore {
     return dialect.unknownTasks(await this.#store.connection(), scope, request);
   }
 
+  /** A newer claim of the same result stays held. */
+  #letGo(id: string, fence: number): void {
+    if (this.#held.get(id)?.fence === fence) this.#held.delete(id);
+  }
+
   /** Gives back what a claim took whose answer never arrived: this session keeps it alive, and does not know of it. */
   async #releaseUnheld({ sessionId }: WorkerSession): Promise<void> {
     const { dialect, scope, tables } = this.#store;
@@ -195,7 +200,7 @@ export class DatabaseWorkerStore implements WorkerStore {
     const rows = await connection.query(text, parameters as readonly string[]);
     const unknown = rows
       .map((row) => ({ id: toText(row["id"]), fence: toNumber(row["fence"]) }))
-      .filter(({ id, fence }) => this.#held.get(id) !== fence)
+      .filter(({ id, fence }) => this.#held.get(id)?.fence !== fence)
       .map((row) => ({ ...row, outcome: RELEASE, changes: null, cancelled: false }));
     if (unknown.length === 0) return;
     await this.#completeAll(unknown);
@@ -251,7 +256,9 @@ export class DatabaseWorkerStore implements WorkerStore {
       const { id, fence, outcome } = completion;
       if (outcome.type !== "successful") continue;
       successful.push(completion);
-      successes.push({ id, fence, returnValueJson: outcome.returnValueJson });
+      const held = this.#held.get(id);
+      const seq = held?.fence === fence ? held.seq : null;
+      successes.push({ id, fence, seq, returnValueJson: outcome.returnValueJson });
     }
     if (successes.length === 0) return new Set();
     const updates = successful
@@ -281,7 +288,11 @@ export class DatabaseWorkerStore implements WorkerStore {
   async #settle(executor: Executor, completion: Completion, now: Date): Promise<CompletionAnswer> {
     const { dialect, scope } = this.#store;
     const row = await dialect.lockRow(executor, scope, completion.id);
-    if (row?.["status"] !== "RUNNING" || toNumber(row["fence"]) !== completion.fence) return "lost";
+    if (row === undefined) return "lost";
+    const isLatest = toNumber(row["fence"]) === completion.fence;
+    if (row["status"] !== "RUNNING" || !isLatest) {
+      return transitions.answerRepeated(toRecord(row), completion, isLatest);
+    }
     const { record, answer } = transitions.settle(toRecord(row), completion, now);
     await dialect.saveRow(executor, scope, record);
     return answer;
@@ -309,6 +320,7 @@ const RELEASE = { type: "release" } as const;
 class ClaimedRow implements ClaimedTask {
   readonly id: string;
   readonly fence: number;
+  readonly seq: number;
   readonly taskName: string;
   readonly #row: Row;
   #record: TaskRecord | undefined;
@@ -317,6 +329,7 @@ class ClaimedRow implements ClaimedTask {
     this.#row = row;
     this.id = toText(row["id"]);
     this.fence = toNumber(row["fence"]);
+    this.seq = toNumber(row["seq"]);
     this.taskName = toText(row["task_name"]);
   }
 

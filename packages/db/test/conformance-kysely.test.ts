@@ -10,7 +10,7 @@ const kyselys = new WeakMap<object, Kysely<unknown>>();
 
 testBackend({
   name: "@tasks/db, SQLite by Kysely on better-sqlite3",
-  parallel: 16,
+  parallel: 10,
   createBackend: async ({ namespace, ...options }) => {
     const database = new BetterSqlite(folder.path(`${namespace}.db`), { timeout: 10 });
     database.pragma("journal_mode = wal");

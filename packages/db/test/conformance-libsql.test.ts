@@ -9,7 +9,7 @@ const databases = new WeakMap<object, Libsql.Database>();
 
 testBackend({
   name: "@tasks/db, SQLite by libsql",
-  parallel: 16,
+  parallel: 10,
   createBackend: async ({ namespace, ...options }) => {
     const database = new Libsql(folder.path(`${namespace}.db`));
     database.pragma("journal_mode = wal");

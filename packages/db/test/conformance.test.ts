@@ -11,7 +11,7 @@ const connections = new WeakMap<object, DatabaseSync>();
 
 testBackend({
   name: "@tasks/db, SQLite by url",
-  parallel: 16,
+  parallel: 10,
   createBackend: async ({ namespace, ...options }) => {
     const path = folder.path(`${namespace}.db`);
     const url = `sqlite:${path}`;

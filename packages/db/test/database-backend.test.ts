@@ -248,7 +248,8 @@ describe("damaged rows", () => {
         "due = 'soon'": "cannot store TEXT value in INTEGER column",
         "status = 'READY'": "generated column",
         "args = x'00'": "cannot store BLOB value in TEXT column",
-        "id = null": "NOT NULL constraint failed",
+        "id = 'x'": "generated column",
+        "id_tail = null": "CHECK constraint failed",
       };
       for (const [change, reason] of Object.entries(refused)) {
         expect(() => raw.exec(`update tasks_results set ${change}`)).toThrow(reason);

@@ -275,6 +275,66 @@ describe("a claim whose answer is lost", () => {
   }
 });
 
+describe("a claim that meets due tasks in others' hands", () => {
+  it("waits until they are ready", async () => {
+    const other = await pool.connect();
+    onTestFinished(() => other.release(true));
+    // Let go of after the worker's own look at what is due.
+    const { schema, backend } = await open({
+      database: watchedPool(/set phase = 1 /, () => other.query("commit")),
+    });
+    await withBackends({ default: backend }, async () => {
+      const result = await enqueueDue(schema);
+      await other.query(`begin; update ${schema}.tasks_results set phase = 1 where phase = 2`);
+      const worker = await backend.createWorker({ batch: true });
+      await worker.run();
+      await result.refresh();
+      expect(result.status).toBe("SUCCESSFUL");
+    });
+  });
+
+  it("takes what is ready when they are held on to", async () => {
+    const other = await pool.connect();
+    onTestFinished(() => other.release(true));
+    const { schema, backend } = await open();
+    await withBackends({ default: backend }, async () => {
+      const held = await enqueueDue(schema);
+      await other.query("begin");
+      await other.query(`select 1 from ${schema}.tasks_results where id = $1 for update`, [
+        held.id,
+      ]);
+      const ready = await greet.enqueue("Grace");
+      const worker = await backend.createWorker({ batch: true });
+      await worker.run();
+      await ready.refresh();
+      expect(ready.status).toBe("SUCCESSFUL");
+    });
+    await backend.close();
+  });
+
+  async function enqueueDue(schema: string): ReturnType<typeof greet.enqueue> {
+    const result = await greet.using({ runAfter: { hours: 1 } }).enqueue("Ada");
+    await pool.query(`update ${schema}.tasks_results set due = 0, run_after = 0`);
+    return result;
+  }
+
+  /** A pool that tells when a statement was first carried out, and hands out its answer after that. */
+  function watchedPool(pattern: RegExp, told: () => Promise<unknown>): typeof pool {
+    const watched = createPool(3);
+    const query = watched.query.bind(watched) as (statement: { text: string }) => Promise<unknown>;
+    let isTold = false;
+    watched.query = (async (statement: { text: string }) => {
+      const answer = await query(statement);
+      if (!isTold && pattern.test(statement.text)) {
+        isTold = true;
+        await told();
+      }
+      return answer;
+    }) as typeof watched.query;
+    return watched;
+  }
+});
+
 describe("addresses", () => {
   it("never show their password", async () => {
     const secret = "hunter2";
@@ -300,14 +360,16 @@ describe("plans on PostgreSQL", () => {
     onTestFinished(() => backend.close());
     await client.query("set enable_seqscan = off; set enable_bitmapscan = off; set jit = off");
     const names = "{a,b}";
-    const claim = ["s", '["w"]', '"w"', "default", names, 10, "default"];
+    const claim = ["s", '["w"]', '"w"', "default", names, 10, "default", 1];
     const cases: readonly (readonly [string, readonly unknown[], string])[] = [
       [statements.claimQueue, claim, "tasks_results_ready"],
-      [statements.claimQueues, [...claim.slice(0, 6), "{default,other}"], "tasks_results_ready"],
-      [statements.claimAll, [...claim.slice(0, 6), "{}"], "tasks_results_ready"],
+      [statements.claimQueues, [...claim.slice(0, 6), "{default,other}", 1], "tasks_results_ready"],
+      [statements.claimAll, [...claim.slice(0, 6), "{}", 1], "tasks_results_ready"],
       [statements.readyInMs, ["default", names, "{default}"], "tasks_results_ready"],
-      [statements.promote, ["default", 10], "tasks_results_scheduled"],
-      [statements.succeed, ["{x}", '{"x 1":"1"}'], "tasks_results_id"],
+      [statements.promote, ["default", names, "{default}", 10], "tasks_results_scheduled"],
+      [statements.promoteOfAll, ["default", names, "{}", 10], "tasks_results_scheduled"],
+      [statements.succeed, ["{1}", '{"1 1":"1"}'], "tasks_results_pkey"],
+      [statements.succeedById, ["{x}", '{"x 1":"1"}'], "tasks_results_id"],
       [statements.lockRow, ["x", "default"], "tasks_results_id"],
       [statements.readStates, ["{x}"], "tasks_results_id"],
       [statements.findLost, ["default", 10], "tasks_results_running"],

@@ -13,12 +13,12 @@ for (const { up } of sqliteMigrations(tables)) for (const sql of up) database.ex
 
 // Statistics of a table that is mostly history, as a nightly `analyze` would find it.
 const insert = database.prepare(
-  `insert into tasks_results (id, backend, queue_name, task_name, phase, due, enqueued_at, finished_at, session_id) values (?, 'default', 'default', 'a', ?, ?, ?, ?, ?)`,
+  `insert into tasks_results (id_tail, backend, queue_name, task_name, phase, due, enqueued_at, finished_at, session_id) values (?, 'default', 'default', 'a', ?, ?, ?, ?, ?)`,
 );
 database.exec("begin");
 for (let row = 0; row < 6000; row++) {
   const phase = row < 5000 ? 4 : row < 5500 ? 2 : row < 5990 ? 1 : 3;
-  insert.run(`id-${row}`, phase, row, row, phase === 4 ? row : null, phase === 3 ? "s" : null);
+  insert.run(`tail-${row}`, phase, row, row, phase === 4 ? row : null, phase === 3 ? "s" : null);
 }
 database.exec("commit; analyze");
 afterAll(() => database.close());
@@ -46,17 +46,17 @@ describe("plans", () => {
   it.each([
     ["claim of one queue", claimStatement(tables, 1), "tasks_results_ready"],
     ["claim of three queues", claimStatement(tables, 3), "tasks_results_ready"],
-    ["claim by id", statements.claimOne, "tasks_results_id"],
+    ["claim by id", statements.claimOne, "INTEGER PRIMARY KEY"],
     ["head of a queue", statements.head, "tasks_results_ready"],
     ["queues with ready rows", statements.readyQueues, "tasks_results_ready"],
     ["unknown tasks", statements.unknownTasks, "tasks_results_ready"],
     ["look for due rows", statements.hasDue, "tasks_results_scheduled"],
     ["next due row", statements.nextScheduled, "tasks_results_scheduled"],
     ["promotion", statements.promote, "tasks_results_scheduled"],
-    ["success", statements.succeed, "tasks_results_id"],
-    ["row by id", statements.readRow, "tasks_results_id"],
-    ["save of a row", statements.saveRow, "tasks_results_id"],
-    ["states of rows", statements.readStates, "tasks_results_id"],
+    ["success", statements.succeed, "INTEGER PRIMARY KEY"],
+    ["row by id", statements.readRow, "INTEGER PRIMARY KEY"],
+    ["save of a row", statements.saveRow, "INTEGER PRIMARY KEY"],
+    ["states of rows", statements.readStates, "INTEGER PRIMARY KEY"],
     ["holder of a unique key", statements.readUnique, "tasks_results_unique"],
     ["end of a window", statements.releaseWindow, "tasks_results_unique"],
     ["lost attempts", statements.findLost, "tasks_results_running"],

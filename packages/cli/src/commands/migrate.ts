@@ -12,22 +12,34 @@ Without --backend every backend that has a schema is brought up to date; the
 others need nothing. Processes that migrate at the same time wait for each
 other, so it is safe to run this in every deployment.
 
+--dry-run names the steps that would be taken, and --sql prints their
+statements: what is missing in the database as it is now. Neither changes
+anything.
+
 Examples:
   $ tasks migrate
-  $ tasks migrate --sql > schema.sql
+  $ tasks migrate --dry-run
+  $ tasks migrate --sql > upgrade.sql
   $ tasks migrate --backend default --to 0     remove everything`;
 
 /** What a backend with a schema offers. The command knows no backend by name. */
 interface Migratable {
   /** Resolves with the steps taken. */
   migrate(options?: { readonly to?: number | undefined }): Promise<readonly string[]>;
-  /** The whole schema as text. */
-  schemaSql?(): string | Promise<string>;
+  /** What `migrate` would do, and nothing of it done. */
+  planMigration?(options?: { readonly to?: number | undefined }): Promise<readonly PlannedStep[]>;
+}
+
+interface PlannedStep {
+  readonly step: string;
+  /** Statements, ended by semicolons. */
+  readonly sql: string;
 }
 
 interface MigrateFlags {
   readonly backend?: string;
   readonly to?: number;
+  readonly dryRun?: boolean;
   readonly sql?: boolean;
   readonly json?: boolean;
 }
@@ -43,7 +55,10 @@ export function migrateCommand(context: CliContext): Command {
         "go to this version, up or down; 0 removes everything",
       ).argParser(parseVersion),
     )
-    .option("--sql", "print the schema as SQL instead of applying it")
+    .option("--dry-run", "name the steps that would be taken, and take none")
+    .addOption(
+      new Option("--sql", "print the SQL of those steps instead of running it").conflicts("dryRun"),
+    )
     .addOption(jsonOption().conflicts("sql"))
     .addHelpText("after", HELP)
     .action(async (flags: MigrateFlags, command: Command) => {
@@ -54,15 +69,24 @@ export function migrateCommand(context: CliContext): Command {
         const backends = findMigratable(session, flags.backend);
         const printer = createPrinter(context.io);
         if (flags.sql === true) {
-          for (const [alias, backend] of backends) printer.text(await sqlOf(alias, backend));
+          for (const [alias, backend] of backends) {
+            const plan = await planOf(alias, backend, flags.to);
+            const sql = plan.map((planned) => planned.sql).join("");
+            printer.text(`-- ${escapeText(alias)}${sql === "" ? ": nothing to do." : ""}\n${sql}`);
+          }
           return;
         }
         const report: { readonly backend: string; readonly steps: readonly string[] }[] = [];
+        const would = flags.dryRun === true ? "would take " : "";
         for (const [alias, backend] of backends) {
-          const steps = await backend.migrate({ to: flags.to });
+          const steps =
+            flags.dryRun === true
+              ? (await planOf(alias, backend, flags.to)).map(({ step }) => step)
+              : await backend.migrate({ to: flags.to });
           report.push({ backend: alias, steps });
           if (flags.json === true) continue;
-          for (const step of steps) printer.line(`${escapeText(alias)}: ${escapeText(step)}`);
+          for (const step of steps)
+            printer.line(`${escapeText(alias)}: ${would}${escapeText(step)}`);
           if (steps.length === 0) printer.line(`${escapeText(alias)}: nothing to do.`);
         }
         if (flags.json === true) return printer.json(report);
@@ -92,11 +116,17 @@ function isMigratable(backend: Backend): backend is Backend & Migratable {
   return "migrate" in backend && typeof backend.migrate === "function";
 }
 
-async function sqlOf(alias: string, backend: Migratable): Promise<string> {
-  if (backend.schemaSql === undefined) {
-    throw new UsageError(`Backend '${alias}' cannot print its schema.`);
+async function planOf(
+  alias: string,
+  backend: Migratable,
+  to: number | undefined,
+): Promise<readonly PlannedStep[]> {
+  if (backend.planMigration === undefined) {
+    throw new UsageError(
+      `Backend '${alias}' cannot say what it would do: it has no planMigration().`,
+    );
   }
-  return backend.schemaSql();
+  return backend.planMigration({ to });
 }
 
 function parseVersion(text: string): number {

@@ -5,6 +5,7 @@ import { UsageError } from "../errors.ts";
 import {
   backendOption,
   parseAtMost,
+  parseDays,
   parseInterval,
   parsePositive,
   parseQueues,
@@ -27,6 +28,7 @@ Examples:
   $ tasks worker --queue-name emails,reports --concurrency 20
   $ tasks worker --queue-name '*' --exclude-queues reports
   $ tasks worker --batch               run what is ready, then exit (for cron)
+  $ tasks worker --prune-min-age-days 7
   $ tasks worker --watch               restart when the code changes`;
 
 /** `tasks worker` */
@@ -65,6 +67,18 @@ export function workerCommand(context: CliContext): Command {
       new Option("--shutdown-timeout <seconds>", "how long a graceful stop waits for running tasks")
         .argParser((text) => parseSeconds(text))
         .default(30_000, "30"),
+    )
+    .addOption(
+      new Option(
+        "--prune-min-age-days <days>",
+        "delete results meanwhile that finished longer ago than this (default: never)",
+      ).argParser(parseDays),
+    )
+    .addOption(
+      new Option(
+        "--prune-failed-min-age-days <days>",
+        "the same for FAILED results (default: as --prune-min-age-days)",
+      ).argParser(parseDays),
     )
     .option("--no-startup-delay", "begin at once instead of after a random part of the interval")
     .option("--watch", "restart when the configuration or the code of a task changes")

@@ -1,4 +1,4 @@
-import type { Backend } from "@tasks/core";
+import type { Backend, RetentionOptions } from "@tasks/core";
 import type { Command } from "commander";
 
 import { UsageError } from "../errors.ts";
@@ -21,6 +21,10 @@ export interface WorkerFlags {
   readonly startupDelay: boolean;
   /** Milliseconds. */
   readonly shutdownTimeout: number;
+  /** Milliseconds. */
+  readonly pruneMinAgeDays?: number;
+  /** Milliseconds. */
+  readonly pruneFailedMinAgeDays?: number;
   readonly json?: boolean;
 }
 
@@ -54,6 +58,7 @@ export async function runWorker(
       // Whoever waits for a restart after a change is the only one here.
       startupDelay: flags.startupDelay && io.parent === undefined,
       shutdownTimeoutMs: flags.shutdownTimeout,
+      retention: retentionOf(flags),
     });
     const stop = stopOnSignals({
       io,
@@ -71,6 +76,14 @@ export async function runWorker(
       release();
     }
   });
+}
+
+/** Asking for one of the two ages is asking for it. */
+function retentionOf(flags: WorkerFlags): RetentionOptions | undefined {
+  const { pruneMinAgeDays: minAgeMs, pruneFailedMinAgeDays: failedMinAgeMs } = flags;
+  return minAgeMs === undefined && failedMinAgeMs === undefined
+    ? undefined
+    : { minAgeMs, failedMinAgeMs };
 }
 
 function describeStart(workerId: string, { queueName, excludeQueues = [] }: WorkerFlags): string {

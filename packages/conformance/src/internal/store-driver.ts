@@ -12,8 +12,7 @@ import type {
   WorkerStore,
 } from "@tasks/core/worker";
 
-/** A lease that no test outlives, in milliseconds. */
-const LONG_LEASE_MS = 60_000;
+import { LONG_LEASE_MS } from "./lease.ts";
 
 /** One worker's part played by hand, step by step: the way to stop a worker in the middle. */
 export class StoreDriver {

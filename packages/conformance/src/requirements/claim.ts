@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 
+import type { TaskError } from "@tasks/core";
+import type { AttemptOutcome } from "@tasks/core/worker";
+
 import { StoreDriver, successful } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
 
@@ -166,6 +169,47 @@ export const claimRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "claim.complete-two-attempts",
+    sentence:
+      "Of two attempts of one result that are completed in one call, only the one that holds the fence is recorded.",
+    needs: ["workerStore", "getResult"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const result = await t.task(() => null).enqueue();
+      const older = await driver.claimOne();
+      await driver.complete(older, { type: "release" });
+      const newer = await driver.claimOne();
+      const completions = [older, newer].map(({ id, fence }) => ({
+        id,
+        fence,
+        changes: null,
+        cancelled: false,
+        outcome: successful(fence),
+      }));
+      assert.deepEqual(await driver.store.complete(completions), ["lost", "recorded"]);
+      assert.equal((await result.refresh()).returnValue, newer.fence);
+    },
+  },
+  {
+    id: "claim.complete-repeated",
+    sentence:
+      "An outcome that is brought again, because its answer was lost, is answered “recorded”; another one of the same attempt is “lost”.",
+    needs: ["workerStore"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const task = t.task(() => null);
+      for (const outcome of [successful(1), failed("first"), retried("second")]) {
+        await task.enqueue();
+        const claimed = await driver.claimOne();
+        const answers = [];
+        for (const brought of [outcome, outcome, failed("another")]) {
+          answers.push(await driver.complete(claimed, brought));
+        }
+        assert.deepEqual(answers, ["recorded", "recorded", "lost"], outcome.type);
+      }
+    },
+  },
+  {
     id: "claim.complete-with-changes",
     sentence: "A completion stores progress, metadata and logs along with the outcome.",
     needs: ["workerStore", "getResult", "progress", "metadata", "logs"],
@@ -235,3 +279,17 @@ export const claimRequirements: readonly Requirement[] = [
     },
   },
 ];
+
+function failed(message: string): AttemptOutcome {
+  return { type: "failed", error: errorOf(message) };
+}
+
+function retried(message: string): AttemptOutcome {
+  return { type: "retry", error: errorOf(message), delayMs: 60_000 };
+}
+
+function errorOf(message: string): TaskError {
+  const exceptionClass = `${message}Error`;
+  const occurredAt = new Date();
+  return { exceptionClass, message, traceback: "", attempt: 1, workerId: "by-hand", occurredAt };
+}

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import type { PruneOptions, TaskResult } from "@tasks/core";
 
+import { until } from "../internal/deadline.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import type { Requirement } from "../requirement.ts";
 import type { Scope } from "../scope.ts";
@@ -194,6 +195,61 @@ export const pruneRequirements: readonly Requirement[] = [
       await Promise.allSettled([prune(t, { minAgeMs: 0, batchSize: 1, onProgress, signal })]);
       const left = (await t.backend.list()).results.map(({ args }) => args[0]);
       assert.deepEqual(left, [3, 2]);
+    },
+  },
+  {
+    id: "prune.side-by-side",
+    sentence: "Calls at the same time delete each result once, and all of them.",
+    needs: ["list", "worker"],
+    test: async (t) => {
+      await finished(t, 20, 0);
+      const calls = Array.from({ length: 4 }, () => prune(t, { minAgeMs: 0, batchSize: 2 }));
+      const counts = await Promise.all(calls);
+      assert.equal(
+        counts.reduce((sum, count) => sum + count, 0),
+        20,
+      );
+      assert.deepEqual((await t.backend.list()).results, []);
+    },
+  },
+  {
+    id: "prune.retention",
+    sentence:
+      "A worker with retention deletes what is old enough by itself, and nothing that waits.",
+    needs: ["list", "worker", "defer"],
+    test: async (t) => {
+      await finished(t, 2, 1);
+      const waiting = await t
+        .task(() => null)
+        .using({ runAfter: { hours: 1 } })
+        .enqueue();
+      await t.untilTime(t.backend.now().getTime() + t.supports.timeResolutionMs);
+      await t.drain({ retention: { minAgeMs: 0 } });
+      const { results } = await t.backend.list();
+      assert.deepEqual(
+        results.map(({ id }) => id),
+        [waiting.id],
+      );
+    },
+  },
+  {
+    id: "prune.retention-meanwhile",
+    sentence: "It goes on while the worker runs, and keeps failures as long as it is told to.",
+    needs: ["list", "worker"],
+    test: async (t) => {
+      await t.startWorker({
+        retention: { minAgeMs: 0, failedMinAgeMs: HOUR_MS, everyMs: 100 },
+      });
+      await t.task(() => null).enqueue();
+      await t
+        .task(() => {
+          throw new Error("on purpose");
+        })
+        .enqueue();
+      await until("The successful one is deleted, the failed one kept", async () => {
+        const { FAILED, READY, RUNNING, SUCCESSFUL } = await t.backend.counts();
+        return FAILED === 1 && READY + RUNNING + SUCCESSFUL === 0;
+      });
     },
   },
   {

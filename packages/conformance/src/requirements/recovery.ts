@@ -4,12 +4,13 @@ import { TaskCancelled, TaskLost, type TaskResult } from "@tasks/core";
 import type { ClaimedTask } from "@tasks/core/worker";
 
 import { until } from "../internal/deadline.ts";
+import { SHORT_LEASE_MS } from "../internal/lease.ts";
 import { StoreDriver, successful } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
 import type { Scope } from "../scope.ts";
 
 /** A lease that is over soon, in milliseconds; clocks may be as coarse as a second. */
-const SHORT_LEASE_MS = 60;
+const SOON_OVER_MS = 60;
 
 /** Workers that vanish. */
 export const recoveryRequirements: readonly Requirement[] = [
@@ -18,10 +19,11 @@ export const recoveryRequirements: readonly Requirement[] = [
     sentence:
       "A task whose worker vanished runs on another worker by itself, soon after the lease is over.",
     needs: ["workerStore", "wait"],
+    leaseMs: SHORT_LEASE_MS,
     upstream: ["223", "C2"],
     test: async (t) => {
       const result = await t.contextTask(({ attempt }) => attempt).enqueue();
-      const vanished = await StoreDriver.register(t.backend, { leaseMs: SHORT_LEASE_MS });
+      const vanished = await StoreDriver.register(t.backend, { leaseMs: SOON_OVER_MS });
       await vanished.claimOne();
       await t.startWorker();
       await result.wait({ timeoutMs: 6000 });
@@ -32,11 +34,12 @@ export const recoveryRequirements: readonly Requirement[] = [
     id: "recovery.in-another-process",
     sentence: "A worker of another process recovers the task.",
     needs: ["workerStore", "wait", "secondHandle"],
+    leaseMs: SHORT_LEASE_MS,
     upstream: ["223", "C2"],
     test: async (t) => {
       const elsewhere = await t.open();
       const result = await t.task(() => "there").enqueue();
-      const vanished = await StoreDriver.register(t.backend, { leaseMs: SHORT_LEASE_MS });
+      const vanished = await StoreDriver.register(t.backend, { leaseMs: SOON_OVER_MS });
       await vanished.claimOne();
       await t.startWorker({}, elsewhere);
       await result.wait({ timeoutMs: 6000 });
@@ -197,7 +200,7 @@ export const recoveryRequirements: readonly Requirement[] = [
     needs: ["workerStore", "getResult"],
     test: async (t) => {
       const result = await t.task({ maxLost: 1 }, () => null).enqueue();
-      const vanished = await StoreDriver.register(t.backend, { leaseMs: SHORT_LEASE_MS });
+      const vanished = await StoreDriver.register(t.backend, { leaseMs: SOON_OVER_MS });
       await vanished.claimOne();
       await leaseIsOver(t);
       const rescuer = await StoreDriver.register(t.backend);
@@ -214,7 +217,7 @@ export const recoveryRequirements: readonly Requirement[] = [
     needs: ["workerStore", "getResult", "cancel"],
     test: async (t) => {
       const result = await t.task(() => null).enqueue();
-      const vanished = await StoreDriver.register(t.backend, { leaseMs: SHORT_LEASE_MS });
+      const vanished = await StoreDriver.register(t.backend, { leaseMs: SOON_OVER_MS });
       await vanished.claimOne();
       await result.cancel();
       const rescuer = await StoreDriver.register(t.backend);
@@ -267,10 +270,11 @@ export const recoveryRequirements: readonly Requirement[] = [
     id: "recovery.signal",
     sentence: "A task that ends lost is announced as finished, once.",
     needs: ["workerStore", "wait"],
+    leaseMs: SHORT_LEASE_MS,
     upstream: ["S1"],
     test: async (t) => {
       const result = await t.task({ maxLost: 0 }, () => null).enqueue();
-      const vanished = await StoreDriver.register(t.backend, { leaseMs: SHORT_LEASE_MS });
+      const vanished = await StoreDriver.register(t.backend, { leaseMs: SOON_OVER_MS });
       await vanished.claimOne();
       await t.startWorker();
       await result.wait({ timeoutMs: 6000 });
@@ -293,7 +297,7 @@ interface Lost {
 /** Enqueues a task, claims it, lets the lease run out and recovers it. */
 async function lose(t: Scope): Promise<Lost> {
   const result = await t.task(() => null).enqueue();
-  const vanished = await StoreDriver.register(t.backend, { leaseMs: SHORT_LEASE_MS });
+  const vanished = await StoreDriver.register(t.backend, { leaseMs: SOON_OVER_MS });
   const claimed = await vanished.claimOne();
   const rescuer = await StoreDriver.register(t.backend);
   await recovered(t, rescuer, result);
@@ -302,7 +306,7 @@ async function lose(t: Scope): Promise<Lost> {
 
 /** Loses the one attempt that is ready; gives the ids that ended FAILED. */
 async function loseOnce(t: Scope): Promise<readonly string[]> {
-  const vanished = await StoreDriver.register(t.backend, { leaseMs: SHORT_LEASE_MS });
+  const vanished = await StoreDriver.register(t.backend, { leaseMs: SOON_OVER_MS });
   const { id } = await vanished.claimOne();
   const rescuer = await StoreDriver.register(t.backend);
   return recovered(t, rescuer, await t.backend.getResult(id));
@@ -323,6 +327,6 @@ async function recovered(
 }
 
 async function leaseIsOver(t: Scope): Promise<void> {
-  const slackMs = t.supports.timeResolutionMs + SHORT_LEASE_MS;
-  await t.untilTime(t.backend.now().getTime() + SHORT_LEASE_MS + slackMs);
+  const slackMs = t.supports.timeResolutionMs + SOON_OVER_MS;
+  await t.untilTime(t.backend.now().getTime() + SOON_OVER_MS + slackMs);
 }

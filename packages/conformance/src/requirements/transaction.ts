@@ -56,7 +56,7 @@ export const transactionRequirements: readonly Requirement[] = [
     id: "transaction.invisible",
     sentence:
       "Until the commit nobody else sees the task, and no worker of another process takes it.",
-    needs: ["transaction", "worker", "getResult", "secondHandle"],
+    needs: ["transaction", "worker", "getResult", "secondHandle", "outsideView"],
     upstream: ["162"],
     test: async (t) => {
       let runs = 0;

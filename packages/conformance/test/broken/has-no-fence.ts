@@ -12,7 +12,9 @@ import { BrokenBackend, StoreWrapper } from "./broken-backend.ts";
 export class HasNoFence extends BrokenBackend {
   static readonly fails: readonly string[] = [
     "claim.answers-in-order",
+    "claim.complete-repeated",
     "claim.complete-twice",
+    "claim.complete-two-attempts",
     "recovery.fenced-after-the-end",
     "recovery.fenced-by-the-next",
     "recovery.fenced-completion",

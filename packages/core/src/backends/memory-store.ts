@@ -129,7 +129,7 @@ export class MemoryStore implements WorkerStore {
   async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
     return completions.map((completion) => {
       const entry = this.#owned(completion);
-      if (entry === undefined) return "lost";
+      if (entry === undefined) return this.#answerUnowned(completion);
       const { record, answer } = transitions.settle(entry.record, completion, this.clock.now());
       this.write(entry, record);
       return answer;
@@ -276,6 +276,12 @@ export class MemoryStore implements WorkerStore {
   #owned({ id, fence }: { readonly id: string; readonly fence: number }): Entry | undefined {
     const entry = this.entries.get(id);
     return entry?.record.status === "RUNNING" && entry.fence === fence ? entry : undefined;
+  }
+
+  #answerUnowned(completion: Completion): CompletionAnswer {
+    const entry = this.entries.get(completion.id);
+    if (entry === undefined) return "lost";
+    return transitions.answerRepeated(entry.record, completion, entry.fence === completion.fence);
   }
 
   #isLeased(entry: Entry, now: Date): boolean {

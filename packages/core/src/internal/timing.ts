@@ -8,7 +8,7 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       resolve();
     };
     // Timers take at most 2^31 - 1 ms; nobody here sleeps longer without looking again.
-    const timer = setTimeout(done, Math.min(ms, 2 ** 31 - 1));
+    const timer = setTimeout(done, Math.min(Math.max(0, ms), 2 ** 31 - 1));
     signal?.addEventListener("abort", done, { once: true });
   });
 }

@@ -42,7 +42,7 @@ export class AttemptPool {
   readonly #onChange: () => void;
   readonly #completions: CompletionWriter<EndedAttempt>;
   readonly #prefetch = new Prefetch();
-  readonly #running = new Map<string, Held>();
+  readonly #running = new Set<Held>();
   readonly #waiting = new Fifo<Held>();
   #started = 0;
   #mayStart = true;
@@ -99,29 +99,38 @@ export class AttemptPool {
   add(claimed: readonly ClaimedTask[], limit: number): void {
     this.#prefetch.claimed(claimed.length, limit);
     const claimedAtMs = performance.now();
+    this.#loseOlder(claimed);
     for (const task of claimed) {
       this.#waiting.push({ claimed: task, control: new AttemptControl(), claimedAtMs });
     }
     this.#fillSlots();
   }
 
-  /** Asks the store which attempts were cancelled or lost, and tells them. */
-  async check(): Promise<void> {
+  /** What can be claimed again has been lost before: older attempts of the same results, which this worker may still hold. */
+  #loseOlder(claimed: readonly ClaimedTask[]): void {
+    if (this.isIdle) return;
+    const ids = new Set(claimed.map(({ id }) => id));
+    const isOlder = (held: Held): boolean => ids.has(held.claimed.id);
+    for (const held of this.#running) if (isOlder(held)) lose(held);
+    const waiting = this.#waiting.takeAll();
+    for (const held of waiting) if (!isOlder(held)) this.#waiting.push(held);
+  }
+
+  /** Asks the store which attempts were cancelled or lost, and tells them. Resolves with `false` when there was nothing to ask. */
+  async check(): Promise<boolean> {
     const oldEnough = performance.now() - YOUNG_MS;
-    const held = [...this.#running.values(), ...this.#waiting.items()].filter(
+    const held = [...this.#running, ...this.#waiting.items()].filter(
       ({ claimedAtMs, control }) => claimedAtMs < oldEnough && control.reason === undefined,
     );
-    if (held.length === 0) return;
+    if (held.length === 0) return false;
     const attempts = held.map(({ claimed }) => ({ id: claimed.id, fence: claimed.fence }));
     const { cancelled, lost } = await this.#store.checkAttempts(this.#session, attempts);
-    const controls = new Map(held.map(({ claimed, control }) => [claimed.id, control]));
-    for (const id of cancelled) controls.get(id)?.abort(new TaskCancelled());
-    for (const id of lost) {
-      const reason = `The lease on task ${id} ran out; it may be running elsewhere.`;
-      controls.get(id)?.abort(new TaskLost(reason));
-    }
+    const byId = new Map(held.map((attempt) => [attempt.claimed.id, attempt]));
+    for (const id of cancelled) byId.get(id)?.control.abort(new TaskCancelled());
+    for (const id of lost) lose(byId.get(id));
     const kept = this.#waiting.takeAll().filter(({ control }) => !isLost(control));
     for (const stillOurs of kept) this.#waiting.push(stillOurs);
+    return true;
   }
 
   /** Gives back what was claimed ahead when it waits longer than this for a slot, in milliseconds. */
@@ -141,12 +150,12 @@ export class AttemptPool {
 
   /** Tells running attempts that the worker stops. */
   abortRunning(): void {
-    for (const { control } of this.#running.values()) control.abort(new WorkerStopping());
+    for (const { control } of this.#running) control.abort(new WorkerStopping());
   }
 
   /** Gives running attempts back; how they end no longer counts. */
   releaseRunning(): void {
-    const running = [...this.#running.values()];
+    const running = [...this.#running];
     this.#running.clear();
     for (const held of running) {
       const { id, taskName } = held.claimed;
@@ -173,12 +182,13 @@ export class AttemptPool {
       const held = this.#waiting.take();
       if (held === undefined) return;
       this.#started++;
-      this.#running.set(held.claimed.id, held);
+      this.#running.add(held);
       void this.#run(held);
     }
   }
 
-  async #run({ claimed, control }: Held): Promise<void> {
+  async #run(held: Held): Promise<void> {
+    const { claimed, control } = held;
     const startedAtMs = performance.now();
     const { id, fence } = claimed;
     if (isAnnounced("started")) await announceStarted(this.#backend, claimed.record());
@@ -188,7 +198,7 @@ export class AttemptPool {
     );
     this.#prefetch.ended(performance.now() - startedAtMs);
     // Released by the shutdown meanwhile: nobody waits for it any more.
-    if (!this.#running.delete(id)) return;
+    if (!this.#running.delete(held)) return;
     if (isLost(control)) this.#reportLost(id);
     else this.#completions.add({ id, fence, claimed, ...end });
     this.#fillSlots();
@@ -229,6 +239,12 @@ export class AttemptPool {
       taskId: id,
     });
   }
+}
+
+function lose(held: Held | undefined): void {
+  if (held === undefined) return;
+  const { id } = held.claimed;
+  held.control.abort(new TaskLost(`The lease on task ${id} ran out; it may be running elsewhere.`));
 }
 
 function isLost({ reason }: AttemptControl): boolean {

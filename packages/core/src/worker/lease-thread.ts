@@ -5,8 +5,8 @@ import { sleep } from "../internal/timing.ts";
 import type { LeaseThreadData } from "./lease-keeper.ts";
 import type { Lease } from "./worker-store.ts";
 
-/** Pause after a failed renewal, in milliseconds. */
-const RETRY_MS = 500;
+/** Longest pause after a failed renewal, in milliseconds; the shortest is half of it. */
+const RETRY_MS = 1000;
 
 const { module, data, intervalMs } = workerData as LeaseThreadData;
 const stopped = new AbortController();
@@ -28,7 +28,8 @@ while (!stopped.signal.aborted) {
     parentPort?.postMessage(error instanceof Error ? error.message : String(error));
     await close(lease);
     lease = undefined;
-    await sleep(Math.min(RETRY_MS, intervalMs), stopped.signal);
+    const longestMs = Math.min(RETRY_MS, intervalMs);
+    await sleep(longestMs * (0.5 + Math.random() / 2), stopped.signal);
   }
 }
 await close(lease);

@@ -1,8 +1,8 @@
 import { sleep } from "../internal/timing.ts";
 import { log } from "../log.ts";
 
-/** Longest pause between two tries, in milliseconds: a store that returns is noticed within this time. */
-const LONGEST_PAUSE_MS = 1000;
+/** Longest pause between two tries, in milliseconds: a store that returns is noticed within this time. The shortest of a lasting outage is two thirds of it. */
+const LONGEST_PAUSE_MS = 1500;
 /** A lasting outage is reported this often, in milliseconds. */
 const REPORT_EVERY_MS = 30_000;
 
@@ -25,7 +25,7 @@ export class Outage {
       log("warn", `${this.#who} could not ${doing}; trying again.`, { error });
     }
     const longest = Math.min(LONGEST_PAUSE_MS, 25 * 2 ** Math.min(this.#failures, 10));
-    await sleep(longest * (0.5 + Math.random() / 2), signal);
+    await sleep((longest * (2 + Math.random())) / 3, signal);
   }
 
   /** Notes that the store answered. */

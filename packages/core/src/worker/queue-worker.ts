@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 import type { Backend, Worker, WorkerOptions } from "../backend.ts";
-import { TasksError } from "../errors.ts";
+import { NotSupported, TasksError } from "../errors.ts";
 import { createId } from "../ids.ts";
 import { every, sleep, within } from "../internal/timing.ts";
 import { log } from "../log.ts";
@@ -10,6 +10,7 @@ import { AttemptPool } from "./attempt-pool.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { Outage } from "./outage.ts";
 import { RECOVER_EVERY_MS, Recovery } from "./recovery.ts";
+import { Retention } from "./retention.ts";
 import { UnknownTasks } from "./unknown-tasks.ts";
 import { resolveWorkerOptions, type ResolvedWorkerOptions } from "./worker-options.ts";
 import type { ClaimRequest, WorkerSession, WorkerStore } from "./worker-store.ts";
@@ -45,6 +46,7 @@ export class QueueWorker implements Worker {
   readonly #attempts: AttemptPool;
   readonly #recovery: Recovery;
   readonly #unknownTasks: UnknownTasks;
+  readonly #retention: Retention | undefined;
   readonly #stopping = new AbortController();
   #run: Promise<void> | undefined;
   /** When the graceful stop is over, on the clock of `performance.now()`. */
@@ -55,7 +57,7 @@ export class QueueWorker implements Worker {
   #wasWoken = false;
   #wake: (() => void) | undefined;
 
-  /** @throws InvalidTask for bad options. */
+  /** @throws InvalidTask for bad options; NotSupported for `retention` on a backend that cannot prune. */
   constructor(backend: Backend, store: WorkerStore, options: QueueWorkerOptions = {}) {
     const { leaseMs = 15_000, ...rest } = options;
     this.#options = resolveWorkerOptions(rest);
@@ -74,6 +76,19 @@ export class QueueWorker implements Worker {
     );
     this.#recovery = new Recovery(backend, store, this.#session);
     this.#unknownTasks = new UnknownTasks(store);
+    this.#retention = this.#createRetention(backend);
+  }
+
+  #createRetention(backend: Backend): Retention | undefined {
+    const { retention } = this.#options;
+    if (retention === undefined) return undefined;
+    const { signal } = this.#stopping;
+    if (backend.supports.list) {
+      return new Retention(backend, retention, `Worker ${this.workerId}`, signal);
+    }
+    throw new NotSupported(
+      `${backend.constructor.name} does not support retention: it cannot prune. Leave the option out.`,
+    );
   }
 
   get workerId(): string {
@@ -115,16 +130,27 @@ export class QueueWorker implements Worker {
       log("debug", `A background step of worker ${this.workerId} failed.`, { error });
     };
     const timers = [
-      every(CHECK_EVERY_MS, () => this.#attempts.check(), onError),
+      every(CHECK_EVERY_MS, () => this.#check(), onError),
       every(RECOVER_EVERY_MS, () => this.#recovery.look(), onError),
       every(HAND_BACK_MS / 2, async () => this.#attempts.handBack(HAND_BACK_MS), onError),
     ];
+    if (this.#retention !== undefined) timers.push(this.#retention.start());
     try {
       await this.#unlessOverdue(this.#loop());
       await this.#drain();
+      // A worker that is only started now and then must get round to it.
+      if (!signal.aborted) await this.#unlessOverdue(this.#retentionDone());
     } finally {
       for (const stopTimer of timers) stopTimer();
       await this.#farewell();
+    }
+  }
+
+  async #check(): Promise<void> {
+    try {
+      if (await this.#attempts.check()) this.#outage.over();
+    } catch (error) {
+      await this.#outage.pause("check on its tasks", error, this.#stopping.signal);
     }
   }
 
@@ -296,10 +322,15 @@ export class QueueWorker implements Worker {
   async #farewell(): Promise<void> {
     const leftMs = Math.max(0, this.#startDeadline() - performance.now());
     await within(leftMs + LAST_FLUSH_MS, this.#attempts.flushed());
+    await within(LAST_FLUSH_MS, this.#retentionDone());
     this.#attempts.giveUp();
     // Before signing off: a renewal after it would bring the session back.
     await this.#lease.stop();
     await within(SIGN_OFF_MS, this.#signOff());
+  }
+
+  async #retentionDone(): Promise<void> {
+    await this.#retention?.done();
   }
 
   async #signOff(): Promise<void> {

@@ -8,14 +8,19 @@ export const RECOVER_EVERY_MS = 1000;
 /**
  * Looks for attempts whose worker vanished.
  *
- * After an outage, or a stall of this process, everybody's lease may look expired, though whoever is alive renews it within a moment. So the first
- * look after an absence only makes sure that the store answers; recovery begins with the next.
+ * After an outage everybody's lease may look expired, though whoever is alive renews it before long: until everyone has had the time for that, looks only
+ * make sure that the store answers. So does the first look after a stall of this process, in which the store may have been away unnoticed.
  */
 export class Recovery {
   readonly #backend: Backend;
   readonly #store: WorkerStore;
   readonly #session: WorkerSession;
   #lastLookMs = Number.NEGATIVE_INFINITY;
+  /** The last look came late, and only made sure that the store answers. */
+  #wasStalled = false;
+  /** How long the last look took to fail, in milliseconds; `undefined` when it did not. */
+  #failedAfterMs: number | undefined;
+  #mayRecoverAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(backend: Backend, store: WorkerStore, session: WorkerSession) {
     this.#backend = backend;
@@ -30,12 +35,26 @@ export class Recovery {
 
   /** To be called every `RECOVER_EVERY_MS`. */
   async look(): Promise<void> {
-    const wasAway = performance.now() - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
-    // Forget the last look first: a rejection below is an absence too.
-    this.#lastLookMs = Number.NEGATIVE_INFINITY;
-    if (wasAway) await this.#store.checkAttempts(this.#session, []);
-    else await this.#recover();
+    const startedAtMs = performance.now();
+    const isLate = startedAtMs - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
+    // Not twice in a row: on a machine that is always busy every look is late.
+    this.#wasStalled = isLate && !this.#wasStalled;
+    const failedAfterMs = this.#failedAfterMs;
+    const mayRecover =
+      !this.#wasStalled && failedAfterMs === undefined && startedAtMs >= this.#mayRecoverAtMs;
+    try {
+      if (mayRecover) await this.#recover();
+      else await this.#store.checkAttempts(this.#session, []);
+    } catch (error) {
+      this.#failedAfterMs = performance.now() - startedAtMs;
+      throw error;
+    }
+    this.#failedAfterMs = undefined;
     this.#lastLookMs = performance.now();
+    if (failedAfterMs === undefined) return;
+    // Renewals are tried again within a second. Those that hang, as the looks did, come three times in a lease.
+    const hungMs = Math.min(failedAfterMs, this.#session.leaseMs / 3);
+    this.#mayRecoverAtMs = this.#lastLookMs + RECOVER_EVERY_MS + hungMs;
   }
 
   async #recover(): Promise<void> {

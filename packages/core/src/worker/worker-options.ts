@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 
-import type { WorkerOptions } from "../backend.ts";
+import type { PruneOptions, RetentionOptions, WorkerOptions } from "../backend.ts";
 import { InvalidTask } from "../errors.ts";
 import { createId } from "../ids.ts";
 import { assertQueueName, DEFAULT_TASK_QUEUE_NAME } from "../task-options.ts";
@@ -17,6 +17,13 @@ export interface ResolvedWorkerOptions {
   readonly workerId: string;
   readonly startupDelay: boolean;
   readonly shutdownTimeoutMs: number;
+  /** `undefined` keeps old results. */
+  readonly retention: ResolvedRetention | undefined;
+}
+
+/** What to delete, and how often to look for it. */
+export interface ResolvedRetention extends PruneOptions {
+  readonly everyMs: number;
 }
 
 const LONGEST_MS = 86_400_000;
@@ -44,7 +51,23 @@ export function resolveWorkerOptions(options: WorkerOptions = {}): ResolvedWorke
     workerId,
     startupDelay: options.startupDelay ?? false,
     shutdownTimeoutMs: milliseconds("shutdownTimeoutMs", options.shutdownTimeoutMs ?? 30_000),
+    retention: options.retention === undefined ? undefined : resolveRetention(options.retention),
   };
+}
+
+function resolveRetention(options: RetentionOptions): ResolvedRetention {
+  const { minAgeMs, failedMinAgeMs, queueNames, batchSize, everyMs = 60_000 } = options;
+  age("retention.minAgeMs", minAgeMs);
+  age("retention.failedMinAgeMs", failedMinAgeMs);
+  for (const name of queueNames ?? []) assertQueueName(name);
+  if (batchSize !== undefined) whole("retention.batchSize", batchSize, 1, 100_000);
+  whole("retention.everyMs", everyMs, 100, LONGEST_MS);
+  return Object.freeze({ minAgeMs, failedMinAgeMs, queueNames, batchSize, everyMs });
+}
+
+function age(option: string, value: number | undefined): void {
+  if (value === undefined || (Number.isFinite(value) && value >= 0)) return;
+  throw new InvalidTask(`${option} must be a number of milliseconds from 0, not ${String(value)}.`);
 }
 
 function resolveQueues({

@@ -137,7 +137,10 @@ export interface WorkerStore {
    */
   claim(request: ClaimRequest): Promise<readonly ClaimedTask[]>;
 
-  /** Stores outcomes, in one round trip if possible; conditional on each fence. The answers are in the order of the completions. Applies `transitions.complete`. */
+  /**
+   * Stores outcomes, in one round trip if possible; conditional on each fence. The answers are in the order of the completions. Applies
+   * `transitions.settle`. What was stored before and is brought again, because its answer was lost, is `recorded`: see `transitions.answerRepeated`.
+   */
   complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]>;
 
   /** Stores progress, metadata and logs of running attempts; conditional on each fence. */

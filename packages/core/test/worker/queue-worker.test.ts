@@ -286,6 +286,46 @@ describe("a lost lease", () => {
   }, 15_000);
 });
 
+it.each([
+  { first: "older", order: [0, 1] },
+  { first: "newer", order: [1, 0] },
+])(
+  "that claims again what it lost lets the newer attempt record, the $first one ending first",
+  async ({ order }) => {
+    using logs = collectLogs();
+    const clock = createClock();
+    const backend = new MemoryBackend({ clock, leaseMs: 60_000 });
+    const ends: ((value: string) => void)[] = [];
+    const reasons: unknown[][] = [];
+    const subject = task({ name: named(), takesContext: true }, ({ signal }) => {
+      const seen: unknown[] = [];
+      reasons.push(seen);
+      signal.addEventListener("abort", () => seen.push(signal.reason));
+      return new Promise<string>((resolve) => ends.push(resolve));
+    });
+    const result = await run(backend, () => subject.enqueue());
+    const worker = await backend.createWorker({ concurrency: 2 });
+    const ended = worker.run();
+    await vi.waitFor(() => expect(ends).toHaveLength(1));
+    clock.advance({ seconds: 61 });
+    // Somebody else notices.
+    const store = (worker as QueueWorker).store as MemoryStore;
+    await store.recoverLost();
+    await vi.waitFor(() => expect(ends).toHaveLength(2), { timeout: 4000 });
+    await vi.waitFor(() => expect(reasons).toEqual([[expect.any(TaskLost)], []]));
+    for (const index of order) {
+      ends[index]!(["older", "newer"][index]!);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await result.wait({ timeoutMs: 2000 });
+    expect(result).toMatchObject({ status: "SUCCESSFUL", returnValue: "newer", attempts: 2 });
+    await worker.stop();
+    await ended;
+    expect(logs.filter(({ message }) => message.includes("was lost by worker"))).toHaveLength(1);
+  },
+  15_000,
+);
+
 it("that lost its lease in a stall goes on under a new one", async () => {
   using logs = collectLogs();
   const clock = createClock();

@@ -37,6 +37,23 @@ it.each<[WorkerOptions, string]>([
   [{ concurrency: 0 }, "concurrency must be a whole number between 1 and 10000, not 0."],
   [{ concurrency: 1.5 }, "concurrency must be a whole number between 1 and 10000, not 1.5."],
   [{ maxTasks: 0 }, "maxTasks must be a whole number between 1 and 9007199254740991, not 0."],
+  [
+    { retention: { minAgeMs: -1 } },
+    "retention.minAgeMs must be a number of milliseconds from 0, not -1.",
+  ],
+  [
+    { retention: { failedMinAgeMs: Number.NaN } },
+    "retention.failedMinAgeMs must be a number of milliseconds from 0, not NaN.",
+  ],
+  [{ retention: { queueNames: ["a b"] } }, 'Queue name "a b" is not valid.'],
+  [
+    { retention: { batchSize: 0 } },
+    "retention.batchSize must be a whole number between 1 and 100000, not 0.",
+  ],
+  [
+    { retention: { everyMs: 1 } },
+    "retention.everyMs must be a whole number between 100 and 86400000, not 1.",
+  ],
   [{ intervalMs: -1 }, "intervalMs must be between 0 and 86400000 milliseconds, not -1."],
   [
     { intervalMs: Number.POSITIVE_INFINITY },

@@ -25,6 +25,9 @@ const CONFLICTS: readonly string[] = ["40001", "40P01", "55P03"];
 /** Classes of SQLSTATEs, or whole ones, that tell about the server and the schema rather than about the data. */
 const SERVER_STATES: readonly string[] = [
   "08", // connection
+  "0A", // a plan that a migration has made useless
+  "25", // not in the transaction's state for it; read-only, as after a failover
+  "26", // no such prepared statement
   "28", // authorization
   "3D", // no such database
   "3F", // no such schema
@@ -35,7 +38,6 @@ const SERVER_STATES: readonly string[] = [
   "57", // shut down, or cancelled
   "58", // the server's own system
   "XX", // the server's own mistakes
-  "25006", // read-only, as after a failover
 ];
 
 /** The store is busy for the moment; the same statement may be tried again. */
@@ -43,6 +45,11 @@ export function isBusy(error: unknown): boolean {
   if (CONFLICTS.includes(sqlState(error)) || isMysqlConflict(error)) return true;
   const code = sqliteCode(error);
   return code !== BUSY_SNAPSHOT && [BUSY, LOCKED].includes(code & 0xff);
+}
+
+/** The server did not answer within the time it had; what became of the statement is not known. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && error.message === "Query read timeout";
 }
 
 /**
@@ -69,8 +76,12 @@ export function toTasksError(error: unknown, where: string): TasksError {
 }
 
 function advice(error: unknown, message: string): string {
+  if (isUnanswered(error)) return ". The server did not answer within answerLimitMs.";
   if (/no such table/i.test(message) || sqlState(error) === "42P01") {
     return ". Create the tables with `tasks migrate`, or `await backend.migrate()`.";
+  }
+  if (/prepared statement .* (?:already exists|does not exist)/.test(message)) {
+    return ". Behind a pooler that hands out another connection for each transaction, say pooler: true.";
   }
   if (sqliteCode(error) === BUSY_SNAPSHOT) {
     return ". The transaction read before someone else wrote: start it with `begin immediate`.";

@@ -5,6 +5,8 @@ export interface PgQuery {
   readonly name?: string;
   readonly text: string;
   readonly values: unknown[];
+  /** After so many milliseconds without an answer the statement fails, and its connection is of no use any more. */
+  readonly query_timeout?: number;
 }
 
 /** What `pg` answers. */
@@ -40,6 +42,8 @@ export interface PgListener extends PgQueryable {
   end(): Promise<void>;
   ref?(): void;
   unref?(): void;
+  /** What the pool of `pg` itself reaches for to break a connection off. */
+  readonly connection?: { readonly stream?: { destroy(): unknown } };
   on(event: "error" | "end", listener: () => void): unknown;
   on(event: "notification", listener: (message: { payload?: string | undefined }) => void): unknown;
 }
@@ -68,12 +72,16 @@ const MOST_NAMES = 100;
  *
  * @param isNamed gives statements names. A plan made while the table was empty may be kept for a while, so this is for connections whose settings rule out
  * the bad ones.
+ * @param limitMs how long the server may take to answer; 0 for as long as it likes.
  */
-export function pgExecutor(queryable: PgQueryable, isNamed: boolean): Executor {
+export function pgExecutor(queryable: PgQueryable, isNamed: boolean, limitMs: number): Executor {
+  const limit = limitMs === 0 ? {} : { query_timeout: limitMs };
   const execute = (text: string, params: readonly SqlValue[]): Promise<PgAnswer> => {
     const values = params as unknown[];
     const name = isNamed && params.length > 0 ? nameOf(text) : undefined;
-    return queryable.query(name === undefined ? { text, values } : { name, text, values });
+    return queryable.query(
+      name === undefined ? { text, values, ...limit } : { name, text, values, ...limit },
+    );
   };
   return toExecutor(execute, ({ rowCount }) => rowCount ?? 0);
 }

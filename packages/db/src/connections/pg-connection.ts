@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { BackendUnavailable } from "@tasks/core";
 
-import type { Connection, Executor, Notified } from "../connection.ts";
+import type { Connection, Executor } from "../connection.ts";
 import { whileBusy } from "./busy.ts";
-import { toTasksError } from "./errors.ts";
+import { isUnanswered, toTasksError } from "./errors.ts";
 import { pgExecutor, type PgListener, type PgPool } from "./pg-client.ts";
+import { listen } from "./pg-listen.ts";
 
 /** Options of a connection on a pool. */
 export interface PgConnectionOptions {
@@ -11,16 +14,25 @@ export interface PgConnectionOptions {
   readonly where: string;
   /** How long a statement that met a deadlock or a conflict is tried again, in milliseconds. */
   readonly busyLimitMs: number;
-  /** `close()` ends the pool. */
-  readonly owned: boolean;
+  /** How long the server may take to answer a statement, in milliseconds; 0 for as long as it likes. */
+  readonly answerLimitMs: number;
+  /** Breaks off every connection of the pool after a while, where it is the backend's own: `close()` ends it. `null` for a pool of the user's. */
+  readonly breakOff: ((afterMs: number) => void) | null;
   /** Statements are planned once per connection. */
   readonly named: boolean;
+  /** The connections' own settings end transactions that are left behind. */
+  readonly isSet: boolean;
   /** Makes a client of its own to listen with; `null` where it would hear nothing. */
   readonly createListener: (() => PgListener) | null;
 }
 
 /** Starts a transaction that reads what others have committed, whatever the server's default is. */
-export const BEGIN_POSTGRES = "begin isolation level read committed read write";
+export const BEGIN_POSTGRES = "begin isolation level read committed";
+
+/** How long closing waits for statements under way, in milliseconds. */
+const LAST_ANSWERS_MS = 2000;
+/** How long connections may take over their goodbye, in milliseconds; nobody waits for it. */
+const GOODBYE_MS = 500;
 
 /** A connection on a pool of `pg`. */
 export class PgConnection implements Connection {
@@ -33,11 +45,21 @@ export class PgConnection implements Connection {
   constructor(pool: PgPool, options: PgConnectionOptions) {
     this.#pool = pool;
     this.#options = options;
-    this.#alone = pgExecutor(pool, options.named);
-    const { createListener } = options;
+    this.#alone = pgExecutor(pool, options.named, options.answerLimitMs);
+    const { createListener, where } = options;
     if (createListener !== null) {
-      this.listen = (channel, notified) => this.#listen(createListener(), channel, notified);
+      this.listen = async (channel, notified) => {
+        try {
+          return await listen(createListener(), channel, notified);
+        } catch (error) {
+          throw toTasksError(error, where);
+        }
+      };
     }
+  }
+
+  get unhurried(): Connection {
+    return new PgConnection(this.#pool, { ...this.#options, answerLimitMs: 0, breakOff: null });
   }
 
   readonly query: Executor["query"] = (sql, params) =>
@@ -53,43 +75,20 @@ export class PgConnection implements Connection {
     return this.#patiently(() => this.#once(work));
   }
 
-  async #listen(
-    client: PgListener,
-    channel: string,
-    { onMessage, onLost }: Notified,
-  ): ReturnType<NonNullable<Connection["listen"]>> {
-    let isClosing = false;
-    let lose = (): void => {
-      lose = () => undefined;
-      if (!isClosing) onLost();
-    };
-    client.on("error", () => lose());
-    client.on("end", () => lose());
-    client.on("notification", ({ payload }) => onMessage(payload ?? ""));
-    const close = async (): Promise<void> => {
-      isClosing = true;
-      // Whoever waits for the end must not find the process over before it.
-      client.ref?.();
-      await client.end().catch(() => undefined);
-    };
-    try {
-      await client.connect();
-      await client.query({ text: `listen "${channel}"`, values: [] });
-    } catch (error) {
-      await close();
-      throw toTasksError(error, this.#options.where);
-    }
-    const setActive = (active: boolean): void => {
-      if (active) client.ref?.();
-      else client.unref?.();
-    };
-    return { setActive, close };
-  }
-
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#options.owned) await this.#pool.end?.();
+    const { breakOff } = this.#options;
+    if (breakOff === null) return;
+    const over = new AbortController();
+    const { signal } = over;
+    // A server that is gone answers neither statements nor goodbyes.
+    const isIdle = await Promise.race([
+      this.#pool.end?.().then(() => true),
+      sleep(LAST_ANSWERS_MS, false, { signal }).catch(() => false),
+    ]);
+    over.abort();
+    breakOff(isIdle === true ? GOODBYE_MS : 0);
   }
 
   async #once<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
@@ -101,7 +100,12 @@ export class PgConnection implements Connection {
     };
     client.on("error", onError);
     try {
-      return await inTransaction(pgExecutor(client, this.#options.named), work);
+      const { named, answerLimitMs } = this.#options;
+      return await inTransaction(
+        pgExecutor(client, named, answerLimitMs),
+        BEGIN_POSTGRES + this.#localSettings(),
+        work,
+      );
     } catch (error) {
       failure ??= isBroken(error) ? error : undefined;
       throw error;
@@ -110,6 +114,14 @@ export class PgConnection implements Connection {
       // A connection in doubt is not given to anybody else.
       client.release(failure !== undefined);
     }
+  }
+
+  /** Part of the statement that begins a transaction: a round trip of its own would be a high price. */
+  #localSettings(): string {
+    const { answerLimitMs, isSet } = this.#options;
+    // Settings of the connection, or of the user's role, may say otherwise.
+    if (answerLimitMs === 0) return "; set local statement_timeout = 0";
+    return isSet ? "" : `; set local idle_in_transaction_session_timeout = ${answerLimitMs}`;
   }
 
   async #patiently<T>(work: () => Promise<T>): Promise<T> {
@@ -127,14 +139,17 @@ export class PgConnection implements Connection {
 
 async function inTransaction<T>(
   executor: Executor,
+  begin: string,
   work: (executor: Executor) => Promise<T>,
 ): Promise<T> {
-  await executor.run(BEGIN_POSTGRES, []);
+  await executor.run(begin, []);
   try {
     const result = await work(executor);
     await executor.run("commit", []);
     return result;
   } catch (error) {
+    // Behind a statement that is not answered the rollback would not be either.
+    if (isUnanswered(error)) throw new UnfinishedTransaction(error, error);
     try {
       await executor.run("rollback", []);
     } catch (cause) {

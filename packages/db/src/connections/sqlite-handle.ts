@@ -145,7 +145,7 @@ function cached(prepare: (sql: string) => SqliteStatement): (sql: string) => Sql
 }
 
 function isNodeSqlite(database: object): database is NodeSqliteDatabase {
-  return database.constructor.name === "DatabaseSync";
+  return database.constructor?.name === "DatabaseSync";
 }
 
 function isBetterSqlite(database: object): database is BetterSqliteDatabase {

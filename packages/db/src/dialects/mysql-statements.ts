@@ -197,7 +197,7 @@ function completionStatements({ results }: TableNames) {
     succeed: `update ${jsonRows("t", id, "fence int", `return_value ${TEXT}`)} ${byAttempt}
 set r.phase = 4, r.finished_at = ${NOW}, r.return_value = t.return_value, r.${LET_GO}
 where r.phase = 3 and r.fence = t.fence and r.cancel_requested = 0`,
-    succeeded: `select r.id from ${jsonRows("t", id, "fence int")} ${byAttempt} where r.phase = 4 and r.fence = t.fence`,
+    succeeded: `select r.id, r.fence from ${jsonRows("t", id, "fence int")} ${byAttempt} where r.phase = 4 and r.fence = t.fence`,
     saveRow: `update ${results} set phase = case when ? = 1 and ? > ${NOW} then 2 else ? end,
   due = ?, run_after = ?, started_at = ?, last_attempted_at = ?, finished_at = ?,
   failures = ?, lost = ?, cancel_requested = ?, exception_class = ?,

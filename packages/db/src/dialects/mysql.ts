@@ -81,15 +81,16 @@ export class MysqlDialect implements Dialect {
     const rows = successes.map(({ id, fence, returnValueJson }) => [id, fence, returnValueJson]);
     for (const portion of inMysqlPortions(rows)) {
       const changed = await executor.run(succeed, [JSON.stringify(portion)]);
-      const ids =
+      const attempts = portion.map(([id, fence]) => [id, fence]);
+      const recorded =
         changed === portion.length
-          ? portion.map(([id]) => id)
+          ? attempts
           : await executor
-              .query(succeeded, [JSON.stringify(portion.map(([id, fence]) => [id, fence]))])
-              .then((found) => found.map((row) => row["id"]));
-      for (const id of ids) stored.add(toText(id));
+              .query(succeeded, [JSON.stringify(attempts)])
+              .then((found) => found.map((row) => [row["id"], row["fence"]]));
+      for (const [id, fence] of recorded) stored.add(`${toText(id)} ${toNumber(fence)}`);
     }
-    return successes.map(({ id }) => stored.has(id));
+    return successes.map(({ id, fence }) => stored.has(`${id} ${fence}`));
   }
 
   async lockRow(executor: Executor, scope: Scope, id: string): Promise<Row | undefined> {

@@ -4,7 +4,9 @@ import { transitions } from "@tasks/core/worker";
 import type { Executor, SqlValue } from "../connection.ts";
 import type { Scope } from "../dialect.ts";
 import { toDate, toNumber, toRecord, toText } from "../rows.ts";
+import { isAlike } from "./alike.ts";
 import { inPortions } from "./portions.ts";
+import { channelOf, messageOf, textArray } from "./postgres-names.ts";
 import { postgresStatements } from "./postgres-statements.ts";
 
 /** Stores requests in order: plain ones in one statement, unique ones each by itself. */
@@ -18,8 +20,7 @@ export async function insertTasks(
   let plain: EnqueueRequest[] = [];
   const flush = async (): Promise<void> => {
     for (const portion of inPortions(plain, sizeOf)) {
-      const enqueuedAt = await storePlain(executor, scope, portion);
-      for (const request of portion) answers.push(toEnqueued(request, enqueuedAt));
+      answers.push(...(await storePlain(executor, scope, portion, null)));
     }
     plain = [];
   };
@@ -35,16 +36,46 @@ export async function insertTasks(
   return answers;
 }
 
+/** Stores plain requests in one statement, and tells of them with it. */
+export function insertAtOnce(
+  executor: Executor,
+  scope: Scope,
+  requests: readonly EnqueueRequest[],
+  teller: () => string | null,
+): Promise<readonly Enqueued[]> | undefined {
+  if (requests.some(({ unique }) => unique !== null)) return undefined;
+  if (inPortions(requests, sizeOf).length > 1) return undefined;
+  return storePlain(executor, scope, requests, teller());
+}
+
 async function storePlain(
   executor: Executor,
-  { tables, backend }: Scope,
+  scope: Scope,
   requests: readonly EnqueueRequest[],
-): Promise<Date> {
-  const { insert, insertMany } = postgresStatements(tables);
-  const [row] = await (requests.length === 1
-    ? executor.query(insert, insertParams(backend, requests[0]!))
-    : executor.query(insertMany, [backend, JSON.stringify(requests.map(toRow))]));
-  return toDate(row?.["enqueued_at"]);
+  sender: string | null,
+): Promise<readonly Enqueued[]> {
+  const { insert, insertAlike, insertMany } = postgresStatements(scope.tables);
+  const told =
+    sender === null ? [null, null] : [channelOf(scope), messageOf(scope, "work", sender)];
+  const [first, ...others] = requests as [EnqueueRequest, ...EnqueueRequest[]];
+  const params = insertParams(scope.backend, first);
+  const [row] = await (others.length === 0
+    ? executor.query(insert, [...params, ...told])
+    : others.every((request) => isAlike(request, first))
+      ? executor.query(insertAlike, [...alikeParams(params, requests), ...told])
+      : executor.query(insertMany, [scope.backend, JSON.stringify(requests.map(toRow)), ...told]));
+  const enqueuedAt = toDate(row?.["enqueued_at"]);
+  return requests.map((request) => toEnqueued(request, enqueuedAt));
+}
+
+/** The parameters of the first request, with lists of what differs from one to the next. */
+function alikeParams(
+  [backend, , ...settings]: readonly SqlValue[],
+  requests: readonly EnqueueRequest[],
+): readonly SqlValue[] {
+  const ids = textArray(requests.map(({ id }) => id));
+  const args = textArray(requests.map(({ argsJson }) => argsJson));
+  return [backend!, ids, ...settings.with(ARGS, args)];
 }
 
 async function storeUnique(
@@ -73,6 +104,9 @@ async function storeUnique(
 function toEnqueued(request: EnqueueRequest, enqueuedAt: Date): Enqueued {
   return { record: transitions.enqueue(request, enqueuedAt), deduplicated: false };
 }
+
+/** Where the arguments are among the parameters after the id. */
+const ARGS = 5;
 
 function insertParams(backend: string, request: EnqueueRequest): readonly SqlValue[] {
   const { id, queue_name, task_name, priority, max_lost, metadata, args, run_after, delay } =

@@ -20,8 +20,9 @@ export async function openLease({
   leaseMs,
 }: PostgresLeaseData): Promise<Lease> {
   const { Client } = await import("pg");
-  // A server that does not answer for the length of a lease has to be asked anew.
-  const limits = { connectionTimeoutMillis: leaseMs, query_timeout: leaseMs };
+  // A connection that does not answer has to be replaced while there is something of the lease left.
+  const limitMs = Math.ceil(leaseMs / 3);
+  const limits = { connectionTimeoutMillis: limitMs, query_timeout: limitMs };
   const client = new Client({ ...config, ...limits, keepAlive: true });
   // The next renewal meets the same trouble, and reports it.
   client.on("error", () => undefined);

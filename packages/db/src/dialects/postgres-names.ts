@@ -1,3 +1,5 @@
+import type { ChangeKind } from "../changes.ts";
+import type { Scope } from "../dialect.ts";
 import type { TableNames } from "../tables.ts";
 
 /** The tables' names as SQL text: quoted, so that capital letters keep their case. */
@@ -37,6 +39,16 @@ export function quoted(name: string): string {
     .split(".")
     .map((part) => `"${part}"`)
     .join(".");
+}
+
+/** The channel on which a set of tables tells of changes. */
+export function channelOf({ tables }: Scope): string {
+  return `${tables.prefix}changes`;
+}
+
+/** What is sent on it. */
+export function messageOf({ backend }: Scope, kind: ChangeKind, sender: string): string {
+  return `${kind} ${sender} ${backend}`;
 }
 
 /** A list of texts as PostgreSQL writes arrays, for drivers that do not know what kind of array is meant. */

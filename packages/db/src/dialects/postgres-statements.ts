@@ -7,6 +7,7 @@ export type PostgresStatements = Readonly<Record<StatementName, string>>;
 
 type StatementName =
   | "insert"
+  | "insertAlike"
   | "insertMany"
   | "insertUnique"
   | "releaseWindow"
@@ -21,7 +22,9 @@ type StatementName =
   | "unknownTasks"
   | "unknownTasksOfAll"
   | "promote"
+  | "promoteOfAll"
   | "succeed"
+  | "succeedById"
   | "saveRow"
   | "updateRunning"
   | "readStates"
@@ -41,8 +44,9 @@ const MOST_QUEUES = 200;
 /** Ready rows that the look for unknown tasks goes through. */
 const UNKNOWN_ROWS = 10_000;
 
-/** What a claim gives back. What only rows with a history have comes packed in one column. */
-const CLAIMED_COLUMNS = `seq, id, fence, queue_name, task_name, priority, due, run_after, enqueued_at, max_lost, metadata, args, last_attempted_at,
+/** What a claim gives back. Numbers, and what only rows with a history have, come packed in one column each: every column costs the driver time. */
+const CLAIMED_COLUMNS = `seq, id, fence, queue_name, task_name, metadata, args,
+  concat_ws(' ', last_attempted_at, priority, due, enqueued_at, max_lost, run_after) as numbers,
   case when fence > 1 or progress is not null or logs <> '[]' or failures <> 0
     then json_build_array(worker_ids, errors, progress, logs, started_at, failures, lost)::text end as history`;
 
@@ -83,7 +87,7 @@ function insertStatements(
   tables: TableNames,
 ): Pick<
   PostgresStatements,
-  "insert" | "insertMany" | "insertUnique" | "releaseWindow" | "readUnique"
+  "insert" | "insertAlike" | "insertMany" | "insertUnique" | "releaseWindow" | "readUnique"
 > {
   const { results } = postgresNames(tables);
   const columns =
@@ -92,13 +96,18 @@ function insertStatements(
   const values = `$1::text, r.id, r.queue_name, r.task_name, r.priority, r.max_lost, r.metadata, r.args,
   case when coalesce(r.run_after, ${NOW} + r.delay, 0) <= ${NOW} then 1 else 2 end,
   coalesce(r.run_after, ${NOW} + r.delay, ${NOW}), coalesce(r.run_after, ${NOW} + r.delay), ${NOW}`;
-  const one = `(select $2::text as id, $3::text as queue_name, $4::text as task_name, $5::smallint as priority, $6::integer as max_lost,
-  $7::text as metadata, $8::text as args, $9::bigint as run_after, $10::bigint as delay) r`;
+  const settings = `$3::text as queue_name, $4::text as task_name, $5::smallint as priority, $6::integer as max_lost,
+  $7::text as metadata, $9::bigint as run_after, $10::bigint as delay`;
+  const one = `(select $2::text as id, $8::text as args, ${settings}) r`;
+  const alike = `(select id, args, ${settings} from unnest($2::text::text[], $8::text::text[]) as given(id, args)) r`;
   const many = `json_to_recordset($2::text::json) as r(id text, queue_name text, task_name text, priority smallint, max_lost integer,
   metadata text, args text, run_after bigint, delay bigint)`;
+  const told = (channel: string, message: string): string =>
+    `case when ${message}::text is not null then pg_notify(${channel}::text, ${message}::text) end`;
   return {
-    insert: `insert into ${results} (${columns}) select ${values} from ${one} returning enqueued_at`,
-    insertMany: `with stored as (insert into ${results} (${columns}) select ${values} from ${many}) select ${NOW} as enqueued_at`,
+    insert: `insert into ${results} (${columns}) select ${values} from ${one} returning enqueued_at, ${told("$11", "$12")}`,
+    insertAlike: `with stored as (insert into ${results} (${columns}) select ${values} from ${alike}) select ${NOW} as enqueued_at, ${told("$11", "$12")}`,
+    insertMany: `with stored as (insert into ${results} (${columns}) select ${values} from ${many}) select ${NOW} as enqueued_at, ${told("$3", "$4")}`,
     insertUnique: `insert into ${results} (${columns}, unique_key, unique_scope, unique_until)
 select ${values}, $11::text, $12::text, ${NOW} + $13::bigint from ${one}
 on conflict (backend, unique_key) where unique_key is not null do nothing returning enqueued_at`,
@@ -120,6 +129,7 @@ function claimStatements(
   | "unknownTasks"
   | "unknownTasksOfAll"
   | "promote"
+  | "promoteOfAll"
 > {
   const { results } = postgresNames(tables);
   /** Parameters: 1 session, 2 list of this worker alone, 3 this worker as JSON, 4 backend, 5 task names. */
@@ -131,8 +141,10 @@ where ${where}
 returning ${CLAIMED_COLUMNS}`;
   const ready = (backend: string, queue: string, names: string): string =>
     `phase = 1 and backend = ${backend} and queue_name = ${queue} and task_name = any(${list(names)})`;
-  // Rows that fell due meanwhile may be better than those that are ready: they are made ready first.
-  const nothingDue = `not exists (select 1 from ${results} where phase = 2 and backend = $4 and due <= ${NOW})`;
+  const isDue = (backend: string): string =>
+    `exists (select 1 from ${results} where phase = 2 and backend = ${backend} and due <= ${NOW})`;
+  // Rows that fell due meanwhile may be better than those that are ready: a patient claim leaves both to be made ready first.
+  const mayClaim = `($8::integer = 0 or not ${isDue("$4")})`;
   /** Every queue with ready rows: leaps from one to the next in the index, so that its cost is the number of queues. */
   const allQueues = (backend: string, excluded: string): string => `(
     with recursive found(name) as (
@@ -145,21 +157,27 @@ returning ${CLAIMED_COLUMNS}`;
     `(select distinct unnest(${names}::text::text[]) as name)`;
   /** The best n rows are in the n queues with the best heads. Others may hold some of them: a few more are looked at than wanted. */
   const claimFrom = (queues: string): string =>
-    claimOf(`${isPhase(1)} and seq = any(array(
-  select seq from ${results} where ${isPhase(1)} and seq = any(array(
-    select row.seq from (
+    claimOf(`${isPhase(1)} and ctid = any(array(
+  select ctid from ${results} where ${isPhase(1)} and ctid = any(array(
+    select row.place from (
       select queue.name from ${queues} queue cross join lateral (
         select priority, due, seq from ${results} where ${ready("$4", "queue.name", "$5")} ${BEST_FIRST} limit 1) head
       order by head.priority desc, head.due, head.seq limit least($6::integer, ${MOST_QUEUES})) best
     cross join lateral (
-      select priority, due, seq from ${results} where ${ready("$4", "best.name", "$5")} ${BEST_FIRST} limit 3 * $6::integer) row
-    where ${nothingDue}
+      select ctid as place, priority, due, seq from ${results} where ${ready("$4", "best.name", "$5")} ${BEST_FIRST} limit 3 * $6::integer) row
+    where ${mayClaim}
     order by row.priority desc, row.due, row.seq limit 3 * $6::integer))
   ${BEST_FIRST} limit $6::integer for update skip locked))`);
-  const readyInMs = (queues: string): string => `select case when exists (
+  const isReady = (queues: string): string => `exists (
     select 1 from ${queues} queue cross join lateral (
-      select 1 from ${results} where ${ready("$1", "queue.name", "$2")} limit 1) head) then 0
+      select 1 from ${results} where ${ready("$1", "queue.name", "$2")} limit 1) head)`;
+  const readyInMs = (queues: string): string => `select case when ${isReady(queues)} then 0
   else (select greatest(0, due - ${NOW}) from ${results} where phase = 2 and backend = $1 order by due limit 1) end as ms`;
+  const promote = (
+    queues: string,
+  ): string => `with promoted as (update ${results} set phase = 1 where ${isPhase(2)} and ctid = any(array(
+  select ctid from ${results} where phase = 2 and backend = $1 and due <= ${NOW} order by due limit $4::integer for update skip locked)) returning 1)
+select (select count(*) from promoted)::integer as promoted, ${isDue("$1")} as is_due, ${isReady(queues)} as is_ready`;
   const unknown = (
     queues: string,
   ): string => `select distinct task_name from (select task_name from ${results}
@@ -169,8 +187,8 @@ where task_name <> all(${list("$2")}) limit 10`;
     claimOne: claimOf(
       `id = $6 and backend = $4 and phase in (1, 2) and task_name = any(${list("$5")})`,
     ),
-    claimQueue: claimOf(`${isPhase(1)} and seq = any(array(
-  select seq from ${results} where ${ready("$4", "$7", "$5")} and ${nothingDue}
+    claimQueue: claimOf(`${isPhase(1)} and ctid = any(array(
+  select ctid from ${results} where ${ready("$4", "$7", "$5")} and ${mayClaim}
   ${BEST_FIRST} limit $6::integer for update skip locked))`),
     claimQueues: claimFrom(namedQueues("$7")),
     claimAll: claimFrom(allQueues("$4", "$7")),
@@ -178,23 +196,34 @@ where task_name <> all(${list("$2")}) limit 10`;
     readyInMsOfAll: readyInMs(allQueues("$1", "$3")),
     unknownTasks: unknown(namedQueues("$3")),
     unknownTasksOfAll: unknown(allQueues("$1", "$3")),
-    promote: `update ${results} set phase = 1 where ${isPhase(2)} and seq = any(array(
-  select seq from ${results} where phase = 2 and backend = $1 and due <= ${NOW} order by due limit $2 for update skip locked))`,
+    promote: promote(namedQueues("$3")),
+    promoteOfAll: promote(allQueues("$1", "$3")),
   };
 }
 
 function completionStatements(
   tables: TableNames,
-): Pick<PostgresStatements, "lockRow" | "succeed" | "saveRow" | "updateRunning" | "readStates"> {
+): Pick<
+  PostgresStatements,
+  "lockRow" | "succeed" | "succeedById" | "saveRow" | "updateRunning" | "readStates"
+> {
   const { results } = postgresNames(tables);
   // Taken apart once for the statement; a scalar subquery is not run again for each row.
-  const byAttempt = "((select $2::text::jsonb) -> (id || ' ' || fence))";
+  const ofAttempt = (key: string): string =>
+    `((select $2::text::jsonb) -> (${key} || ' ' || fence))`;
+  // A join would be as quick, until the planner takes the table for a small one and reads it all.
+  const succeed = (
+    key: string,
+    type: string,
+  ): string => `update ${results} set phase = 4, finished_at = ${NOW}, return_value = ${ofAttempt(key)} #>> '{}',
+  unique_key = case when unique_scope = 'window' then unique_key end
+where ${key} = any(array(select unnest($1::text::${type}[]))) and ${isPhase(3)} and cancel_requested = 0 and ${ofAttempt(key)} is not null
+returning ${key} as key, fence`;
+  const byAttempt = ofAttempt("id");
   return {
     lockRow: `select ${COLUMNS} from ${results} where id = $1 and backend = $2 for update`,
-    succeed: `update ${results} set phase = 4, finished_at = ${NOW}, return_value = ${byAttempt} #>> '{}',
-  unique_key = case when unique_scope = 'window' then unique_key end
-where id = any(${list("$1")}) and ${isPhase(3)} and cancel_requested = 0 and ${byAttempt} is not null
-returning id`,
+    succeed: succeed("seq", "bigint"),
+    succeedById: succeed("id", "text"),
     saveRow: `update ${results} set phase = case when $1::smallint = 1 and $2::bigint > ${NOW} then 2 else $1::smallint end,
   due = $2, run_after = $3, started_at = $4, last_attempted_at = $5, finished_at = $6,
   failures = $7, lost = $8, cancel_requested = $9, exception_class = $10,
@@ -218,6 +247,7 @@ values ($1, $2, $3, $4, $5, ${NOW}, ${NOW}, ${NOW} + $6::bigint)
 on conflict (session_id) do update set last_seen_at = excluded.last_seen_at, expires_at = excluded.expires_at where worker.expires_at > 0`,
     // Kept with a lease of 1970 until it is forgotten, so that a renewal on its way does not bring it back.
     endSession: `update ${workers} set expires_at = 0 where session_id = $1`,
+    // Passing over rows that someone else is dealing with, or left locked: the others need not wait for them.
     findLost: `with recursive found(name) as (
   (select session_id from ${results} where phase = 3 and backend = $1 order by session_id limit 1)
   union all
@@ -226,7 +256,7 @@ on conflict (session_id) do update set last_seen_at = excluded.last_seen_at, exp
 select id from ${results} where phase = 3 and backend = $1 and (session_id is null or session_id = any(array(
   select name from found where name is not null
     and not exists (select 1 from ${workers} where session_id = name and expires_at > ${NOW}))))
-order by seq limit $2`,
+order by seq limit $2 for update skip locked`,
     forgetSessions: `delete from ${workers} where backend = $1 and expires_at < ${NOW} - $2::bigint`,
   };
 }

@@ -17,10 +17,10 @@ import { toNumber, toText } from "../rows.ts";
 import { PHASE, type TableNames, type TasksDatabase } from "../tables.ts";
 import { inPortions } from "./portions.ts";
 import { claimTasks, findUnknownTasks, readyInMs } from "./postgres-claim.ts";
-import { insertTasks } from "./postgres-insert.ts";
+import { insertAtOnce, insertTasks } from "./postgres-insert.ts";
 import type { PostgresLeaseData } from "./postgres-lease.ts";
 import { postgresMigrations } from "./postgres-migrations.ts";
-import { NOW, quoted, textArray } from "./postgres-names.ts";
+import { channelOf, messageOf, NOW, quoted, textArray } from "./postgres-names.ts";
 import { postgresStatements } from "./postgres-statements.ts";
 import { jsonOrNull } from "./values.ts";
 
@@ -48,6 +48,7 @@ export class PostgresDialect implements Dialect {
   /** Changes are told by notifications. */
   readonly changeTokenSql = null;
   readonly insert: Dialect["insert"] = insertTasks;
+  readonly insertAtOnce: NonNullable<Dialect["insertAtOnce"]> = insertAtOnce;
   readonly claim: Dialect["claim"] = claimTasks;
   readonly readyInMs: Dialect["readyInMs"] = readyInMs;
   readonly unknownTasks: Dialect["unknownTasks"] = findUnknownTasks;
@@ -76,19 +77,19 @@ export class PostgresDialect implements Dialect {
     scope: Scope,
     successes: readonly Success[],
   ): Promise<readonly boolean[]> {
+    const { succeed, succeedById } = postgresStatements(scope.tables);
+    const bySeq = successes.every(({ seq }) => seq !== null);
+    const keyOf = ({ seq, id }: Success): string => (bySeq ? String(seq) : id);
     const stored = new Set<string>();
-    const { succeed } = postgresStatements(scope.tables);
     for (const portion of inPortions(successes, ({ returnValueJson }) => returnValueJson.length)) {
-      const values = new Map(
-        portion.map(({ id, fence, returnValueJson }) => [`${id} ${fence}`, returnValueJson]),
-      );
-      const rows = await executor.query(succeed, [
-        textArray(portion.map(({ id }) => id)),
-        JSON.stringify(Object.fromEntries(values)),
+      const keys = portion.map(keyOf);
+      const rows = await executor.query(bySeq ? succeed : succeedById, [
+        bySeq ? `{${keys.join(",")}}` : textArray(keys),
+        valuesByAttempt(portion, keyOf),
       ]);
-      for (const row of rows) stored.add(toText(row["id"]));
+      for (const row of rows) stored.add(`${String(row["key"])} ${toNumber(row["fence"])}`);
     }
-    return successes.map(({ id }) => stored.has(id));
+    return successes.map((success) => stored.has(`${keyOf(success)} ${success.fence}`));
   }
 
   async lockRow(executor: Executor, scope: Scope, id: string): Promise<Row | undefined> {
@@ -216,14 +217,14 @@ export class PostgresDialect implements Dialect {
       : "is on another database than the backend's tables, or has another search_path";
   }
 
-  channel({ tables }: Scope): string {
-    return `${tables.prefix}changes`;
+  channel(scope: Scope): string {
+    return channelOf(scope);
   }
 
   async notify(executor: Executor, scope: Scope, kind: ChangeKind, sender: string): Promise<void> {
-    await executor.query("select pg_notify($1::text, $2::text)", [
-      this.channel(scope),
-      `${kind} ${sender} ${scope.backend}`,
+    await executor.query("select pg_notify($1::text, $2::text)::text", [
+      channelOf(scope),
+      messageOf(scope, kind, sender),
     ]);
   }
 }
@@ -234,6 +235,18 @@ const PHASE_OF_STATUS: Readonly<Record<TaskRecord["status"], number>> = {
   SUCCESSFUL: PHASE.successful,
   FAILED: PHASE.failed,
 };
+
+/** Return values as one JSON object, put together as text: an object of that many keys is slow to build. */
+function valuesByAttempt(
+  successes: readonly Success[],
+  keyOf: (success: Success) => string,
+): string {
+  const entries = successes.map((success) => {
+    const attempt = JSON.stringify(`${keyOf(success)} ${success.fence}`);
+    return `${attempt}:${JSON.stringify(success.returnValueJson)}`;
+  });
+  return `{${entries.join(",")}}`;
+}
 
 function leaseParams({ backend }: Scope, session: WorkerSession): readonly SqlValue[] {
   const { sessionId, workerId, queueNames, concurrency, leaseMs } = session;

@@ -4,6 +4,7 @@ import type { Connection, Executor, Row, SqlValue } from "../connection.ts";
 import type { Scope } from "../dialect.ts";
 import { toNumber, toText } from "../rows.ts";
 import { claimedRow, compareRows } from "./claimed-row.ts";
+import { idParams } from "./sqlite-ids.ts";
 import { claimStatement, sqliteStatements } from "./sqlite-statements.ts";
 
 /** Scheduled rows that become ready in one statement. */
@@ -23,7 +24,7 @@ export async function claimTasks(
   if (id !== undefined) {
     await whenFound();
     return runClaim(connection, sqliteStatements(scope.tables).claimOne, request.session, [
-      id,
+      ...idParams(id),
       scope.backend,
       names,
     ]);

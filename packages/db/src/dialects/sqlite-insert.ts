@@ -1,17 +1,23 @@
-import {
-  DuplicateTask,
-  type Enqueued,
-  type EnqueueRequest,
-  type TaskRecord,
-  type TasksError,
-} from "@tasks/core";
+import { DuplicateTask, type Enqueued, type EnqueueRequest, type TasksError } from "@tasks/core";
 import { transitions } from "@tasks/core/worker";
 
 import type { Executor, SqlValue } from "../connection.ts";
 import type { Scope } from "../dialect.ts";
-import { toRecord, toText } from "../rows.ts";
-import { ROWS_PER_INSERT, sqliteStatements } from "./sqlite-statements.ts";
+import { toNumber, toRecord, toText } from "../rows.ts";
+import { isAlike } from "./alike.ts";
+import { idColumns, idOf } from "./sqlite-ids.ts";
+import { insertStatement, sqliteStatements } from "./sqlite-statements.ts";
 import { phaseOf } from "./values.ts";
+
+/** How many rows one statement stores; longest first. */
+const STATEMENT_ROWS = [100, 10, 1];
+
+/** What the rows of one insert share. */
+interface Context {
+  readonly executor: Executor;
+  readonly scope: Scope;
+  readonly now: Date;
+}
 
 /** Stores requests in order: plain ones many at a time, unique ones each by itself. */
 export async function insertTasks(
@@ -19,90 +25,120 @@ export async function insertTasks(
   scope: Scope,
   requests: readonly EnqueueRequest[],
 ): Promise<readonly (Enqueued | TasksError)[]> {
-  const now = new Date();
-  const records = requests.map((request) => transitions.enqueue(request, now));
-  const answers: (Enqueued | TasksError)[] = records.map((record) => ({
-    record,
-    deduplicated: false,
-  }));
-  // Unique requests go one by one between runs of plain ones, so that enqueue order is kept.
-  let plain: (readonly SqlValue[])[] = [];
-  const flush = async (): Promise<void> => {
-    await storePlain(executor, scope, plain);
-    plain = [];
-  };
-  for (const [index, request] of requests.entries()) {
-    const record = records[index]!;
-    if (request.unique === null) {
-      plain.push(insertParams(scope, request, record, now.getTime()));
-    } else {
-      await flush();
-      answers[index] = await storeUnique(executor, scope, request, record);
-    }
+  const context: Context = { executor, scope, now: new Date() };
+  const answers: (Enqueued | TasksError)[] = [];
+  while (answers.length < requests.length) {
+    const start = answers.length;
+    const first = requests[start]!;
+    if (first.unique === null) await storePlain(context, requests, start, answers);
+    else answers.push(await storeUnique(context, first));
   }
-  await flush();
   return answers;
 }
 
+/** Stores the request at `start`, and those after it that differ from it in id and arguments only. */
 async function storePlain(
-  executor: Executor,
-  scope: Scope,
+  context: Context,
+  requests: readonly EnqueueRequest[],
+  start: number,
+  answers: (Enqueued | TasksError)[],
+): Promise<void> {
+  const { executor, scope, now } = context;
+  const first = requests[start]!;
+  const columns = idColumns(first.id, scope.keepsIds);
+  const settings = settingsOf(context, first);
+  // The first row takes the write lock with the table's next number; no one else counts on from there.
+  const [stored] = await executor.query(sqliteStatements(scope.tables).insert, [
+    ...settings,
+    columns.id_tail,
+    columns.given_id,
+    first.argsJson,
+  ]);
+  const seq = toNumber(stored?.["seq"]);
+  answers.push({
+    record: transitions.enqueue(first, now, idOf(seq, columns)),
+    deduplicated: false,
+  });
+  if (columns.given_id !== null) return;
+  const others: (readonly [seq: number, tail: string, args: string])[] = [];
+  for (let index = start + 1; index < requests.length; index++) {
+    const request = requests[index]!;
+    const { id_tail } = idColumns(request.id, scope.keepsIds);
+    if (id_tail === null || !isAlike(request, first)) break;
+    const own = seq + index - start;
+    others.push([own, id_tail, request.argsJson]);
+    const id = idOf(own, { id_tail, given_id: null });
+    answers.push({ record: transitions.enqueue(request, now, id), deduplicated: false });
+  }
+  await storeAlike(context, settings, others);
+}
+
+/** Stores rows that have their settings in common. */
+async function storeAlike(
+  { executor, scope }: Context,
+  settings: readonly SqlValue[],
   rows: readonly (readonly SqlValue[])[],
 ): Promise<void> {
-  const { insert, insertMany } = sqliteStatements(scope.tables);
-  const inTheLong = rows.length - (rows.length % ROWS_PER_INSERT);
-  for (let start = 0; start < inTheLong; start += ROWS_PER_INSERT) {
-    await executor.run(insertMany, rows.slice(start, start + ROWS_PER_INSERT).flat());
+  let start = 0;
+  for (const length of STATEMENT_ROWS) {
+    const paramLists: SqlValue[][] = [];
+    for (; start + length <= rows.length; start += length) {
+      const params = [...settings];
+      for (let index = start; index < start + length; index++) params.push(...rows[index]!);
+      paramLists.push(params);
+    }
+    if (paramLists.length === 0) continue;
+    await executor.runMany(insertStatement(scope.tables, length), paramLists);
   }
-  const rest = inTheLong === 0 ? rows : rows.slice(inTheLong);
-  if (rest.length === 1) await executor.run(insert, rest[0]!);
-  else if (rest.length > 1) await executor.runMany(insert, rest);
 }
 
 async function storeUnique(
-  executor: Executor,
-  scope: Scope,
+  context: Context,
   request: EnqueueRequest,
-  record: TaskRecord,
 ): Promise<Enqueued | TasksError> {
+  const { executor, scope, now } = context;
   const { key, scope: span, windowMs, onConflict } = request.unique!;
-  const now = record.enqueuedAt.getTime();
   const { releaseWindow, insertUnique, readUnique } = sqliteStatements(scope.tables);
-  await executor.run(releaseWindow, [scope.backend, key, now]);
-  const inserted = await executor.run(insertUnique, [
-    ...insertParams(scope, request, record, now),
+  const columns = idColumns(request.id, scope.keepsIds);
+  await executor.run(releaseWindow, [scope.backend, key, now.getTime()]);
+  const [stored] = await executor.query(insertUnique, [
+    ...settingsOf(context, request),
+    columns.id_tail,
+    columns.given_id,
+    request.argsJson,
     key,
     span,
-    span === "window" ? now + windowMs : null,
+    span === "window" ? now.getTime() + windowMs : null,
   ]);
-  if (inserted > 0) return { record, deduplicated: false };
-  const [row] = await executor.query(readUnique, [scope.backend, key]);
+  if (stored !== undefined) {
+    const id = idOf(toNumber(stored["seq"]), columns);
+    return { record: transitions.enqueue(request, now, id), deduplicated: false };
+  }
+  const [holder] = await executor.query(readUnique, [scope.backend, key]);
   // Outside a transaction the holder may have let go in between.
-  if (row === undefined) return storeUnique(executor, scope, request, record);
-  if (onConflict === "reject") return new DuplicateTask(request.taskName, toText(row["id"]));
-  return { record: toRecord(row), deduplicated: true };
+  if (holder === undefined) return storeUnique(context, request);
+  if (onConflict === "reject") return new DuplicateTask(request.taskName, toText(holder["id"]));
+  return { record: toRecord(holder), deduplicated: true };
 }
 
-function insertParams(
-  { backend }: Scope,
-  request: EnqueueRequest,
-  record: TaskRecord,
-  now: number,
-): readonly SqlValue[] {
+/** The parameters of a row's settings. */
+function settingsOf({ scope, now }: Context, request: EnqueueRequest): readonly SqlValue[] {
+  const record = transitions.enqueue(request, now);
+  const enqueuedAt = now.getTime();
   const runAfter = record.runAfter === null ? null : record.runAfter.getTime();
-  const due = runAfter ?? now;
+  const due = runAfter ?? enqueuedAt;
   return [
-    record.id,
-    backend,
+    scope.backend,
     record.queueName,
     record.taskName,
-    phaseOf(record, due, now),
+    phaseOf(record, due, enqueuedAt),
     record.priority,
     due,
     runAfter,
-    now,
+    enqueuedAt,
     record.maxLost,
     JSON.stringify(record.metadata),
-    request.argsJson,
   ];
 }
+
+/** Two requests have the same settings, and neither is unique. */

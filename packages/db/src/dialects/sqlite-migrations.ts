@@ -17,7 +17,9 @@ function initial({ results, workers, migrations }: TableNames): Pick<Migration, 
       // Long texts come last: what stands before them is read without walking through them.
       `create table ${results} (
   seq integer primary key,
-  id text not null,
+  id_tail text,
+  given_id text,
+  id text generated always as (coalesce(given_id, printf('%012x', seq) || id_tail)) virtual,
   backend text not null,
   queue_name text not null,
   task_name text not null,
@@ -48,9 +50,11 @@ function initial({ results, workers, migrations }: TableNames): Pick<Migration, 
   progress text,
   logs text not null default '[]',
   args text not null default '[]',
-  return_value text
+  return_value text,
+  check (coalesce(id_tail, given_id) is not null)
 ) strict`,
-      `create unique index ${results}_id on ${results} (id)`,
+      // Other ids begin with their row's number, and need no index; see `sqlite-ids.ts`.
+      `create unique index ${results}_given_id on ${results} (given_id) where given_id is not null`,
       // Holds the task's name, so that rows of tasks a worker does not know are passed over without reading them.
       `create index ${results}_ready on ${results} (backend, queue_name, priority desc, due, seq, task_name) where phase = 1`,
       `create index ${results}_scheduled on ${results} (backend, due, queue_name) where phase = 2`,

@@ -1,12 +1,12 @@
 import { RECORD_COLUMNS } from "../rows.ts";
 import type { TableNames } from "../tables.ts";
+import { hasId } from "./sqlite-ids.ts";
 
 /** Statements of one set of tables. Texts are built once; connections prepare them once. */
 export type SqliteStatements = Readonly<Record<StatementName, string>>;
 
 type StatementName =
   | "insert"
-  | "insertMany"
   | "insertUnique"
   | "releaseWindow"
   | "readUnique"
@@ -33,8 +33,30 @@ type StatementName =
   | "countFinishedOf";
 
 const COLUMNS = RECORD_COLUMNS.join(", ");
-/** Statement lengths for many rows: one long one, and one row at a time for the rest. */
-export const ROWS_PER_INSERT = 50;
+
+/** What tasks of one call have in common; `insertParams` follows this order. */
+const SETTINGS =
+  "backend, queue_name, task_name, phase, priority, due, run_after, enqueued_at, max_lost, metadata";
+const SETTING_VALUES = SETTINGS.replaceAll(/[a-z_]+/g, "?");
+
+const inserts = new Map<string, string>();
+
+/**
+ * Stores rows that have their settings in common, and ids of ours. What is bound costs as much as what is stored, so the settings are bound once.
+ *
+ * Parameters: the settings; for each row seq, id tail, arguments.
+ */
+export function insertStatement({ prefix, results }: TableNames, rows: number): string {
+  const key = `${prefix} ${rows}`;
+  let text = inserts.get(key);
+  if (text === undefined) {
+    const values = Array.from({ length: rows }, () => "(?, ?, ?)").join(", ");
+    text = `insert into ${results} (${SETTINGS}, seq, id_tail, args)
+select ${SETTING_VALUES}, column1, column2, column3 from (values ${values})`;
+    inserts.set(key, text);
+  }
+  return text;
+}
 
 /**
  * What a claim gives back. Numbers come as reals: drivers fail the whole statement over one integer that JavaScript cannot hold. What only rows with a
@@ -112,9 +134,7 @@ function candidates({ results }: TableNames, columns: string): string {
 
 function buildStatements(tables: TableNames): SqliteStatements {
   const { results, workers } = tables;
-  const insertColumns =
-    "id, backend, queue_name, task_name, phase, priority, due, run_after, enqueued_at, max_lost, metadata, args";
-  const insertValues = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?";
+  const byId = hasId(results);
   const finished = `from ${results} indexed by ${results}_finished where backend = ? and phase = ? and finished_at <= ?`;
   const ofQueues = "and queue_name in (select value from json_each(?))";
   /** Leaps from one value of an index's second column to the next, so that its cost is the number of values. */
@@ -125,18 +145,17 @@ function buildStatements(tables: TableNames): SqliteStatements {
   select (select min(${column}) from ${results} indexed by ${index} where phase = ${phase} and backend = ? and ${column} > found.name)
   from found where found.name is not null)`;
   return {
-    insert: `insert into ${results} (${insertColumns}) values (${insertValues})`,
-    insertMany: `insert into ${results} (${insertColumns}) values ${Array.from({ length: ROWS_PER_INSERT }, () => `(${insertValues})`).join(", ")}`,
-    insertUnique: `insert into ${results} (${insertColumns}, unique_key, unique_scope, unique_until)
-values (${insertValues}, ?, ?, ?)
-on conflict (backend, unique_key) where unique_key is not null do nothing`,
+    insert: `insert into ${results} (${SETTINGS}, id_tail, given_id, args) values (${SETTING_VALUES}, ?, ?, ?) returning seq`,
+    insertUnique: `insert into ${results} (${SETTINGS}, id_tail, given_id, args, unique_key, unique_scope, unique_until)
+values (${SETTING_VALUES}, ?, ?, ?, ?, ?, ?)
+on conflict (backend, unique_key) where unique_key is not null do nothing returning seq`,
     releaseWindow: `update ${results} set unique_key = null where backend = ? and unique_key = ? and unique_until <= ?`,
     readUnique: `select ${COLUMNS} from ${results} where backend = ? and unique_key = ?`,
-    readRow: `select ${COLUMNS} from ${results} where id = ? and backend = ?`,
+    readRow: `select ${COLUMNS} from ${results} where ${byId} and backend = ?`,
 
     claimOne: claimOf(
       tables,
-      "id = ? and backend = ? and phase in (1, 2) and task_name in (select value from json_each(?))",
+      `${byId} and backend = ? and phase in (1, 2) and task_name in (select value from json_each(?))`,
     ),
     head: `${candidates(tables, "seq, priority, due")} limit 1`,
     readyQueues: `${distinct("queue_name", 1, `${results}_ready`)} select name from found where name is not null`,
@@ -151,15 +170,17 @@ where phase = 1 and backend = ? and queue_name in (select value from json_each(?
 
     succeed: `update ${results} set phase = 4, finished_at = ?, return_value = ?,
   unique_key = case when unique_scope = 'window' then unique_key end
-where id = ? and fence = ? and phase = 3 and cancel_requested = 0`,
+where ${byId} and fence = ? and phase = 3 and cancel_requested = 0`,
     saveRow: `update ${results} set phase = ?, due = ?, run_after = ?, started_at = ?,
   last_attempted_at = ?, finished_at = ?, failures = ?, lost = ?, cancel_requested = ?, exception_class = ?,
   unique_key = case when ? = 0 or unique_scope = 'window' then unique_key end,
   worker_ids = ?, errors = ?, metadata = ?, progress = ?, logs = ?, return_value = ?
-where id = ? and backend = ?`,
+where ${byId} and backend = ?`,
     updateRunning: `update ${results} set progress = coalesce(?, progress), metadata = coalesce(?, metadata), logs = coalesce(?, logs)
-where id = ? and fence = ? and phase = 3`,
-    readStates: `select id, fence, status, cancel_requested from ${results} where id in (select value from json_each(?))`,
+where ${byId} and fence = ? and phase = 3`,
+    readStates: `select id, fence, status, cancel_requested
+from (select value ->> 0 as asked_id, value ->> 1 as asked_seq from json_each(?)) cross join ${results}
+where ${hasId(results, "asked_id", "asked_seq")}`,
 
     renewLease: `insert into ${workers} (session_id, backend, worker_id, queue_names, concurrency, started_at, last_seen_at, expires_at)
 values (?, ?, ?, ?, ?, ?, ?, ?)

@@ -6,6 +6,8 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  type RawBuilder,
+  type SqlBool,
 } from "kysely";
 
 import type { Executor, Row, SqlValue } from "../connection.ts";
@@ -14,6 +16,7 @@ import type { Migration } from "../migrations.ts";
 import { toNumber, toText } from "../rows.ts";
 import type { TableNames, TasksDatabase } from "../tables.ts";
 import { claimTasks, findUnknownTasks, readyInMs } from "./sqlite-claim.ts";
+import { idList, idParams, whereId } from "./sqlite-ids.ts";
 import { insertTasks } from "./sqlite-insert.ts";
 import type { SqliteLeaseData } from "./sqlite-lease.ts";
 import { sqliteMigrations } from "./sqlite-migrations.ts";
@@ -43,6 +46,10 @@ export class SqliteDialect implements Dialect {
   readonly readyInMs: Dialect["readyInMs"] = readyInMs;
   readonly unknownTasks: Dialect["unknownTasks"] = findUnknownTasks;
 
+  whereId({ results }: TableNames, id: string): RawBuilder<SqlBool> {
+    return whereId(results, id);
+  }
+
   migrations(tables: TableNames): readonly Migration[] {
     return sqliteMigrations(tables);
   }
@@ -68,14 +75,20 @@ export class SqliteDialect implements Dialect {
     const now = Date.now();
     const changes = await executor.runMany(
       sqliteStatements(scope.tables).succeed,
-      successes.map(({ id, fence, returnValueJson }) => [now, returnValueJson, id, fence]),
+      successes.map(({ id, fence, returnValueJson }) => [
+        now,
+        returnValueJson,
+        ...idParams(id),
+        fence,
+      ]),
     );
     return changes.map((count) => count > 0);
   }
 
   async lockRow(executor: Executor, scope: Scope, id: string): Promise<Row | undefined> {
     // The transaction is the only writer already.
-    const [row] = await executor.query(sqliteStatements(scope.tables).readRow, [id, scope.backend]);
+    const { readRow } = sqliteStatements(scope.tables);
+    const [row] = await executor.query(readRow, [...idParams(id), scope.backend]);
     return row;
   }
 
@@ -101,7 +114,7 @@ export class SqliteDialect implements Dialect {
       jsonOrNull(record.progress),
       JSON.stringify(record.logs),
       record.status === "SUCCESSFUL" ? JSON.stringify(record.returnValue) : null,
-      record.id,
+      ...idParams(record.id),
       scope.backend,
     ]);
   }
@@ -117,7 +130,7 @@ export class SqliteDialect implements Dialect {
         progress,
         metadata,
         logs,
-        id,
+        ...idParams(id),
         fence,
       ]),
     );
@@ -128,7 +141,7 @@ export class SqliteDialect implements Dialect {
     scope: Scope,
     ids: readonly string[],
   ): Promise<readonly Row[]> {
-    return executor.query(sqliteStatements(scope.tables).readStates, [JSON.stringify(ids)]);
+    return executor.query(sqliteStatements(scope.tables).readStates, [idList(ids)]);
   }
 
   async renewLease(executor: Executor, scope: Scope, session: WorkerSession): Promise<void> {

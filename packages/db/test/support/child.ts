@@ -5,9 +5,9 @@ import { DatabaseBackend } from "@tasks/db";
 import type { ChildJob } from "./processes.ts";
 import { mark, single } from "./tasks.ts";
 
-const { job, url, leaseMs, options } = JSON.parse(process.argv[2]!) as ChildJob;
+const { job, options, ...source } = JSON.parse(process.argv[2]!) as ChildJob;
 taskLog.connect(() => undefined);
-const backend = new DatabaseBackend({ url, ...(leaseMs === undefined ? {} : { leaseMs }) });
+const backend = new DatabaseBackend(source);
 configureTasks({ backends: { default: backend } });
 
 function say(value: unknown): void {

@@ -11,6 +11,7 @@ export interface ChildJob {
   readonly job: "work" | "migrate" | "enqueue" | "unique";
   readonly url: string;
   readonly leaseMs?: number;
+  readonly pooler?: boolean;
   readonly options?: WorkerOptions;
 }
 

@@ -1,0 +1,31 @@
+import { Redis } from "ioredis";
+
+/**
+ * A client on which the store is broken on purpose: a success is stored for whoever brings it, no matter who owns the attempt by then. A run that does
+ * not fail on it proves nothing.
+ */
+export class UnfencedRedis extends Redis {
+  /** The server never sees the script as it was, so every call of it by its digest ends here. */
+  override call = ((...args: unknown[]): unknown => {
+    const send = super.call.bind(this) as (...args: unknown[]) => unknown;
+    const [name, values] = args as [string, readonly unknown[]];
+    const lua = name === "EVAL" ? String(values[0]) : "";
+    return isSuccess(lua) ? send(name, [withoutFence(lua), ...values.slice(1)]) : send(...args);
+  }) as Redis["call"];
+}
+
+function isSuccess(lua: string): boolean {
+  return lua.includes("'SUCCESSFUL', 'returnvalue'");
+}
+
+/** Takes away what stands between reading the attempt and answering with it. */
+function withoutFence(lua: string): string {
+  const unfenced = lua.replace(
+    /(local function attempt\([^]*?'HMGET'[^\n]*\n)[^]*?(\n\s*return queue, values)/,
+    "$1$2",
+  );
+  if (unfenced === lua || unfenced.includes("~= token")) {
+    throw new Error(`The fence of this script could not be taken away: ${lua}`);
+  }
+  return unfenced;
+}

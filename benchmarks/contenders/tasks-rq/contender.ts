@@ -1,0 +1,21 @@
+import type { Contender } from "../contender.ts";
+
+export const tasksRq: Contender = {
+  name: "@tasks/rq",
+  settings: "default settings (concurrency 10; strictly one at a time: concurrency 1)",
+  hasOpenJobs: `local queue = '{tasks}:default:'
+    local open = redis.call('ZCARD', queue .. 'prioritized') + redis.call('LLEN', queue .. 'active')
+    return open > 0 and 1 or 0`,
+  finishAll: `for _, name in ipairs(redis.call('SMEMBERS', '{tasks}:@queues')) do
+    local queue = '{tasks}:' .. name .. ':'
+    for _, place in ipairs({ 'prioritized', 'delayed' }) do
+      for _, id in ipairs(redis.call('ZRANGE', queue .. place, 0, -1)) do
+        redis.call('HSET', queue .. id, 'status', 'SUCCESSFUL', 'fence', 1, 'workers', '["worker"]',
+          'returnvalue', 'null', 'processedOn', 1700000000000, 'finishedOn', 1700000000000)
+        redis.call('ZADD', queue .. 'completed', 1700000000000, id)
+      end
+      redis.call('DEL', queue .. place)
+    end
+  end`,
+  open: async (url) => (await import("./queue.ts")).openQueue(url),
+};

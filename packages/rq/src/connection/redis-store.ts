@@ -1,0 +1,141 @@
+import { BackendUnavailable } from "@tasks/core";
+import type { Redis } from "ioredis";
+
+import type { Script } from "../scripts/script.ts";
+import type { RedisClient } from "./client.ts";
+import { isUnknownScript, toTasksError } from "./errors.ts";
+import type { OpenedRedis } from "./open-redis.ts";
+import { afterSilence } from "./patience.ts";
+
+/** How long a call waits for a connection, in milliseconds: long enough for a restart of the server. */
+const READY_MS = 2000;
+
+/** A value that scripts take. */
+export type ScriptValue = string | number;
+
+/** Runs scripts on the keys of one backend. Every call answers or rejects within a bounded time. */
+export class RedisStore {
+  readonly #redis: OpenedRedis;
+  readonly #root: () => string;
+  readonly #timeoutMs: number;
+  #becomingReady: Promise<void> | undefined;
+  #interruptions = 0;
+  readonly #onInterruption = (): void => {
+    this.#interruptions++;
+  };
+  #isClosed = false;
+
+  /** @param root what all keys begin with; asked for at each call, as the alias in it is known after configuration only. */
+  constructor(redis: OpenedRedis, root: () => string, timeoutMs: number) {
+    this.#redis = redis;
+    this.#root = root;
+    this.#timeoutMs = timeoutMs;
+    // A cluster tells of each connection by itself.
+    redis.client.on("close", this.#onInterruption).on("-node", this.#onInterruption);
+  }
+
+  /** How often the connection broke: whatever was under way then may have been carried out once, twice or not at all. */
+  get interruptions(): number {
+    return this.#interruptions;
+  }
+
+  get client(): RedisClient {
+    return this.#redis.client;
+  }
+
+  get opened(): OpenedRedis {
+    return this.#redis;
+  }
+
+  /** What all keys begin with: the hash tag of the backend. */
+  get root(): string {
+    return this.#root();
+  }
+
+  /** Runs a script. @throws BackendUnavailable; InvalidTask when the values are refused. */
+  async run(script: Script, values: readonly ScriptValue[] = []): Promise<unknown> {
+    if (this.client.status !== "ready" || this.#isClosed) await this.#ready();
+    return this.bounded(this.#eval(script, values));
+  }
+
+  /** Waits for a connection, then for the answer of a command. */
+  async command<T>(send: (client: RedisClient) => Promise<T>): Promise<T> {
+    if (this.client.status !== "ready" || this.#isClosed) await this.#ready();
+    return this.bounded(send(this.client));
+  }
+
+  /** Waits for an answer, but not for ever: a network that swallows packets says nothing. */
+  async bounded<T>(answer: Promise<T>): Promise<T> {
+    let callOff: (() => void) | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      callOff = afterSilence(this.#timeoutMs, () => reject(this.#silence()));
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } catch (error) {
+      throw toTasksError(error);
+    } finally {
+      callOff?.();
+    }
+  }
+
+  /** Closes a client of the backend's own. Calls that are under way reject. */
+  close(): void {
+    this.#isClosed = true;
+    this.client.off("close", this.#onInterruption).off("-node", this.#onInterruption);
+    if (this.#redis.isOwn) this.client.disconnect();
+  }
+
+  async #eval(script: Script, values: readonly ScriptValue[]): Promise<unknown> {
+    const { client, root } = this;
+    // While a slot moves, a node takes commands with one key for those that it has, and some of our keys are not there yet: with two keys that exist
+    // nowhere, it says TRYAGAIN until all of them are.
+    const keys = [2, root, `${root}:@`] as const;
+    try {
+      // As one array: a call with a hundred thousand arguments would not fit on the stack.
+      return await client.call("EVALSHA", [script.sha, ...keys, ...values]);
+    } catch (error) {
+      if (!isUnknownScript(error)) throw error;
+      return client.call("EVAL", [script.lua, ...keys, ...values]);
+    }
+  }
+
+  /** A connection that is silent is given up, so that the next one is tried. A goodbye would wait for the answer of whoever is silent. */
+  #silence(): BackendUnavailable {
+    const { isOwn, client } = this.#redis;
+    if (isOwn && client.status === "ready") (client as Redis).stream.destroy();
+    return new BackendUnavailable(`Redis did not answer within ${this.#timeoutMs} ms.`);
+  }
+
+  /** Calls that come during an outage wait together. */
+  #ready(): Promise<void> {
+    this.#becomingReady ??= this.#waitUntilReady().finally(() => {
+      this.#becomingReady = undefined;
+    });
+    return this.#becomingReady;
+  }
+
+  async #waitUntilReady(): Promise<void> {
+    if (this.#isClosed) throw new BackendUnavailable("The backend was closed.");
+    const { client } = this;
+    if (client.status === "wait") client.connect().catch(() => undefined);
+    await new Promise<void>((resolve, reject) => {
+      let lastError: Error | undefined;
+      const settle = (isReady: boolean): void => {
+        callOff();
+        client.off("ready", onReady).off("end", onEnd).off("error", onError);
+        if (isReady) resolve();
+        else reject(toTasksError(lastError ?? new Error("no connection")));
+      };
+      const onReady = (): void => settle(true);
+      const onEnd = (): void => settle(false);
+      const onError = (error: Error): void => {
+        lastError = error;
+      };
+      const callOff = afterSilence(READY_MS, onEnd);
+      client.on("ready", onReady).on("end", onEnd).on("error", onError);
+      if (client.status === "ready") onReady();
+      else if (client.status === "end") onEnd();
+    });
+  }
+}

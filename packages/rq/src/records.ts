@@ -1,0 +1,112 @@
+import { BackendUnavailable, type TaskRecord } from "@tasks/core";
+
+import type { RedisStore, ScriptValue } from "./connection/redis-store.ts";
+import { toBullPriority, toFields, toJob, toRecord, type Fields } from "./record.ts";
+import { READ, SAVE } from "./scripts/records.ts";
+
+/** How often a change is tried when others keep changing the same result. */
+const TRIES = 20;
+
+/** Where a result is: its queue, "" when that is not known, and its id. */
+export interface Place {
+  readonly queue: string;
+  readonly id: string;
+}
+
+/** A result as it was read, and what shows whether it has changed since. */
+export interface Read {
+  readonly record: TaskRecord;
+  readonly fence: string;
+  readonly session: string;
+  readonly revision: string;
+}
+
+/** What is to become of a result; `undefined` leaves it as it is. */
+export type Transition = (read: Read, now: Date) => TaskRecord | undefined;
+
+/** Reads results, and changes them by core's own transitions: read, compute, store if nobody was faster. */
+export class Records {
+  readonly #store: RedisStore;
+
+  constructor(store: RedisStore) {
+    this.#store = store;
+  }
+
+  /** The results that exist, by their position among the places; and the time. */
+  async read(
+    places: readonly Place[],
+  ): Promise<{ readonly now: Date; readonly found: readonly (Read | undefined)[] }> {
+    const values = places.flatMap(({ queue, id }) => [queue, id]);
+    const [now, ...jobs] = (await this.#store.run(READ, values)) as [
+      number,
+      ...(readonly [string, Fields])[],
+    ];
+    const found = places.map(({ id }, index) => toRead(id, ...jobs[index]!));
+    return { now: new Date(now), found };
+  }
+
+  /** The record with this id. */
+  async readOne(id: string): Promise<TaskRecord | undefined> {
+    const { found } = await this.read([{ queue: "", id }]);
+    return found[0]?.record;
+  }
+
+  /**
+   * Applies a transition to each result.
+   *
+   * @param onlyLost stores nothing for attempts whose session's lease is valid.
+   * @returns the new records, by their position; `undefined` where there is none, or the transition left it as it is.
+   */
+  async change(
+    places: readonly Place[],
+    transition: (index: number) => Transition,
+    onlyLost = false,
+  ): Promise<readonly (TaskRecord | undefined)[]> {
+    const changed: (TaskRecord | undefined)[] = places.map(() => undefined);
+    let open = places.map((_place, index) => index);
+    for (let tries = 0; open.length > 0; tries++) {
+      if (tries === TRIES) {
+        throw new BackendUnavailable("Redis: a result changed too often to be changed.");
+      }
+      const { now, found } = await this.read(open.map((index) => places[index]!));
+      const wishes = open.flatMap((index, at) => {
+        const read = found[at];
+        const after = read === undefined ? undefined : transition(index)(read, now);
+        return read === undefined || after === undefined ? [] : [{ index, read, after }];
+      });
+      if (wishes.length === 0) return changed;
+      const answers = await this.#save(wishes, onlyLost);
+      wishes.forEach(({ index, after }, at) => {
+        if (answers[at] === 1) changed[index] = after;
+      });
+      // A lease that is valid again is an answer too.
+      open = onlyLost
+        ? []
+        : wishes.filter((_wish, at) => answers[at] !== 1).map(({ index }) => index);
+    }
+    return changed;
+  }
+
+  async #save(
+    wishes: readonly { readonly read: Read; readonly after: TaskRecord }[],
+    onlyLost: boolean,
+  ): Promise<readonly number[]> {
+    const values: ScriptValue[] = [];
+    for (const { read, after } of wishes) {
+      const { record, fence, revision } = read;
+      const fields = toFields(record, after);
+      const due = (after.runAfter ?? after.enqueuedAt).getTime();
+      values.push(record.queueName, record.id, record.status, fence, revision, onlyLost ? 1 : 0);
+      values.push(after.status, toBullPriority(after.priority), due, fields.length, ...fields);
+    }
+    return (await this.#store.run(SAVE, values)) as readonly number[];
+  }
+}
+
+function toRead(id: string, queue: string, fields: Fields): Read | undefined {
+  if (fields.length === 0) return undefined;
+  const job = toJob(fields);
+  const record = toRecord(id, queue, job);
+  const text = (name: string): string => job.get(name) ?? "";
+  return { record, fence: text("fence"), session: text("session"), revision: text("revision") };
+}

@@ -1,0 +1,187 @@
+import { defineScript, type Script } from "./script.ts";
+import { LEASE } from "./sessions.ts";
+
+/** Which queues a worker serves: "*" and those left out, or those named. Then the tasks it knows. Read from the arguments at `next`. */
+export const SERVED = `
+local function list(at)
+  local items = {}
+  for index = 1, tonumber(ARGV[at]) do items[index] = ARGV[at + index] end
+  return items, at + #items + 1
+end
+local function set(items)
+  local members = {}
+  for _, item in ipairs(items) do members[item] = true end
+  return members
+end
+local function readServed(at)
+  local queues, excluded, names
+  queues, at = list(at)
+  excluded, at = list(at)
+  names = list(at)
+  if queues[1] == '*' then
+    local without = set(excluded)
+    queues = {}
+    for _, queue in ipairs(call('SMEMBERS', own('queues'))) do
+      if not without[queue] then queues[#queues + 1] = queue end
+    end
+  end
+  return queues, set(names)
+end
+`;
+
+/**
+ * Claims ready tasks, those that fell due included.
+ *
+ * Arguments: the lease's (see `sessions.ts`), worker id as JSON, limit, id or "" for whatever is ready, and what is served (see `SERVED`).
+ *
+ * Answers with the time, then for each task its queue, id, and hash as it was before the claim. Whoever reads it does the same to it as is done here.
+ */
+export const CLAIM: Script = defineScript(
+  LEASE,
+  SERVED,
+  `
+local now = clock()
+local session = ARGV[1]
+renew(now)
+local worker, limit, only = ARGV[4], tonumber(ARGV[5]), ARGV[6]
+local queues, known = readServed(7)
+
+-- At most so many jobs are looked at in one claim, so that a heap of unknown ones does not hold up the server.
+local PAGE, MOST = 500, 20000
+
+local function promote(queue)
+  local delayed = of(queue, 'delayed')
+  local skipped = 0
+  for _ = 1, 10 do
+    local ids = call('ZRANGEBYSCORE', delayed, '-inf', (now + 1) * 4096 - 1, 'LIMIT', skipped, PAGE)
+    if #ids == 0 then return end
+    local due = {}
+    for _, id in ipairs(ids) do
+      local job = of(queue, id)
+      local values = call('HMGET', job, 'status', 'priority', 'runAfter', 'timestamp')
+      if values[1] == 'READY' then
+        due[#due + 1] = id
+        call('HSET', job, 'delay', 0)
+        add(of(queue, 'prioritized'), readyScore(tonumber(values[2]) or 101, tonumber(values[3]) or tonumber(values[4]) or now), id)
+      else
+        skipped = skipped + 1
+      end
+    end
+    if #due > 0 then call('ZREM', delayed, unpack(due)) end
+    if #ids < PAGE then return end
+  end
+end
+
+local function value(fields, name)
+  for index = 1, #fields, 2 do
+    if fields[index] == name then return fields[index + 1] end
+  end
+  return nil
+end
+
+local claimed = {}
+local takenOf = {}
+
+local function take(queue, id, fields)
+  local fence, workers, attempts, scope, started, processed
+  for index = 1, #fields, 2 do
+    local name = fields[index]
+    if name == 'fence' then fence = fields[index + 1]
+    elseif name == 'workers' then workers = fields[index + 1]
+    elseif name == 'atm' then attempts = fields[index + 1]
+    elseif name == 'uniqueScope' then scope = fields[index + 1]
+    elseif name == 'startedAt' then started = fields[index + 1]
+    elseif name == 'processedOn' then processed = fields[index + 1] end
+  end
+  local job = of(queue, id)
+  fence = (tonumber(fence) or 0) + 1
+  if workers and #workers > 2 then
+    -- The first start is kept when there is a second.
+    if not started or started == '' then call('HSET', job, 'startedAt', processed or now) end
+    workers = string.sub(workers, 1, -2) .. ',' .. worker .. ']'
+  else
+    workers = '[' .. worker .. ']'
+  end
+  call('HSET', job, 'status', 'RUNNING', 'fence', fence, 'session', session, 'workers', workers, 'processedOn', now,
+    'atm', (tonumber(attempts) or 0) + 1)
+  if scope == 'until-started' then freeKey(queue, id, value(fields, 'uniqueKey'), scope) end
+  local taken = takenOf[queue]
+  if not taken then
+    taken = {}
+    takenOf[queue] = taken
+  end
+  taken[#taken + 1] = id
+  claimed[#claimed + 1] = { queue, id, fields }
+end
+
+local function isClaimable(fields)
+  return value(fields, 'status') == 'READY' and known[value(fields, 'name')]
+end
+
+-- The first of a queue that this worker knows, with their scores.
+local function candidates(queue)
+  local found, from = {}, 0
+  local prioritized = of(queue, 'prioritized')
+  while #found < limit and from < MOST do
+    local size = math.min(PAGE, limit - #found + 8)
+    local page = call('ZRANGE', prioritized, from, from + size - 1, 'WITHSCORES')
+    local gone = {}
+    for index = 1, #page, 2 do
+      local id, score = page[index], tonumber(page[index + 1])
+      if score >= 0 then return found end
+      local fields = call('HGETALL', of(queue, id))
+      if #fields == 0 then gone[#gone + 1] = id
+      elseif isClaimable(fields) then found[#found + 1] = { score, id, queue, fields } end
+      if #found == limit then break end
+    end
+    if #gone > 0 then call('ZREM', prioritized, unpack(gone)) end
+    if #page < 2 * size then return found end
+    from = from + size - #gone
+  end
+  return found
+end
+
+local function runsBefore(a, b)
+  if a[1] ~= b[1] then return a[1] < b[1] end
+  return a[2] < b[2]
+end
+
+if only ~= '' then
+  local queue = queueOf(only)
+  if queue then
+    local fields = call('HGETALL', of(queue, only))
+    if isClaimable(fields) then take(queue, only, fields) end
+  end
+else
+  local first = {}
+  for _, queue in ipairs(queues) do
+    promote(queue)
+    addAll()
+    local found = candidates(queue)
+    if #first == 0 then first = found
+    else for _, candidate in ipairs(found) do first[#first + 1] = candidate end end
+  end
+  if #queues > 1 then table.sort(first, runsBefore) end
+  for index = 1, math.min(limit, #first) do
+    local candidate = first[index]
+    take(candidate[3], candidate[2], candidate[4])
+  end
+end
+
+for queue, taken in pairs(takenOf) do
+  for from = 1, #taken, 1000 do
+    local part = {}
+    local held = {}
+    for index = from, math.min(#taken, from + 999) do
+      part[#part + 1] = taken[index]
+      held[#held + 1] = queue .. ':' .. taken[index]
+    end
+    call('ZREM', of(queue, 'prioritized'), unpack(part))
+    if only ~= '' then call('ZREM', of(queue, 'delayed'), unpack(part)) end
+    call('LPUSH', of(queue, 'active'), unpack(part))
+    call('SADD', own('held:' .. session), unpack(held))
+  end
+end
+return { now, claimed }
+`,
+);

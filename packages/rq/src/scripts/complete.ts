@@ -1,0 +1,95 @@
+import { defineScript, type Script } from "./script.ts";
+
+/**
+ * Finds the queue of a job whose queue is not known, and checks that an attempt still holds it: fence and session are those that the claim left.
+ *
+ * A server that lost its last second in a power failure, or whose replica took over, gives a fence out twice; so the fence alone would not do.
+ */
+const ATTEMPT = `
+local function attempt(queue, id, token)
+  if queue == '' then queue = queueOf(id) end
+  if not queue then return nil end
+  local values = call('HMGET', of(queue, id), 'status', 'fence', 'cancel', 'session', 'uniqueKey', 'uniqueScope')
+  if (values[2] or '') .. ' ' .. (values[4] or '') ~= token then return nil end
+  if values[1] ~= 'RUNNING' then return nil, values[1] end
+  return queue, values
+end
+`;
+
+/**
+ * Stores successes whose attempt is still theirs.
+ *
+ * Arguments, for each: queue, id, token, return value, progress, metadata, logs; "" for what did not change. Answers for each with 1 when it was stored,
+ * 0 when it is lost, 2 when a cancellation was asked for.
+ */
+export const SUCCEED: Script = defineScript(
+  ATTEMPT,
+  `
+local now = clock()
+local answers, finished, held = {}, {}, {}
+for at = 1, #ARGV, 7 do
+  local id = ARGV[at + 1]
+  local queue, values = attempt(ARGV[at], id, ARGV[at + 2])
+  -- The same completion, sent twice when its answer was lost: nobody else had this token.
+  if values == 'SUCCESSFUL' then answers[#answers + 1] = 1
+  elseif not queue then answers[#answers + 1] = 0
+  elseif values[3] == '1' then answers[#answers + 1] = 2
+  else
+    local job = of(queue, id)
+    local fields = { 'status', 'SUCCESSFUL', 'returnvalue', ARGV[at + 3], 'finishedOn', now }
+    if ARGV[at + 4] ~= '' then fields[#fields + 1] = 'progress' fields[#fields + 1] = ARGV[at + 4] end
+    if ARGV[at + 5] ~= '' then fields[#fields + 1] = 'metadata' fields[#fields + 1] = ARGV[at + 5] end
+    if ARGV[at + 6] ~= '' then fields[#fields + 1] = 'logs' fields[#fields + 1] = ARGV[at + 6] end
+    call('HSET', job, unpack(fields))
+    -- The oldest are at the tail, and mostly the first to end.
+    call('LREM', of(queue, 'active'), -1, id)
+    add(of(queue, 'completed'), now, id)
+    freeKey(queue, id, values[5], values[6])
+    local session = held[values[4]]
+    if not session then
+      session = {}
+      held[values[4]] = session
+    end
+    session[#session + 1] = queue .. ':' .. id
+    finished[#finished + 1] = id
+    answers[#answers + 1] = 1
+  end
+end
+addAll()
+for session, members in pairs(held) do call('SREM', own('held:' .. session), unpack(members)) end
+if #finished > 0 then call('PUBLISH', own('finished'), table.concat(finished, ' ')) end
+return answers
+`,
+);
+
+/** Stores what running attempts changed. Arguments, for each: queue, id, token, progress, metadata, logs; "" for what did not change. */
+export const UPDATE: Script = defineScript(
+  ATTEMPT,
+  `
+for at = 1, #ARGV, 6 do
+  local queue = attempt(ARGV[at], ARGV[at + 1], ARGV[at + 2])
+  if queue then
+    local job = of(queue, ARGV[at + 1])
+    if ARGV[at + 3] ~= '' then call('HSET', job, 'progress', ARGV[at + 3]) end
+    if ARGV[at + 4] ~= '' then call('HSET', job, 'metadata', ARGV[at + 4]) end
+    if ARGV[at + 5] ~= '' then call('HSET', job, 'logs', ARGV[at + 5]) end
+  end
+end
+return 1
+`,
+);
+
+/** Looks at attempts. Arguments, for each: queue, id, token. Answers for each with 1 when it goes on, 0 when it is lost, 2 when a cancellation was asked for. */
+export const CHECK_ATTEMPTS: Script = defineScript(
+  ATTEMPT,
+  `
+local answers = {}
+for at = 1, #ARGV, 3 do
+  local queue, values = attempt(ARGV[at], ARGV[at + 1], ARGV[at + 2])
+  if not queue then answers[#answers + 1] = 0
+  elseif values[3] == '1' then answers[#answers + 1] = 2
+  else answers[#answers + 1] = 1 end
+end
+return answers
+`,
+);

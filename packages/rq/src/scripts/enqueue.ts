@@ -1,0 +1,94 @@
+import { defineScript, type Script } from "./script.ts";
+
+/**
+ * Stores tasks.
+ *
+ * Arguments: "all" for all or none, else "each"; then for each request queue, id, task name, arguments, BullMQ's priority, maxLost, metadata, due time,
+ * delay, unique key, scope, window, and "reject" for a conflict that is an error. Empty texts stand for nothing.
+ *
+ * Answers with the time, and one entry for each request that was not stored: its number, queue and hash of the holder of its key.
+ * With "all", the first conflict that is an error is the only answer.
+ */
+export const ENQUEUE: Script = defineScript(`
+local now = clock()
+local stride = 13
+local count = (#ARGV - 1) / stride
+
+local function holderOf(key)
+  local holder = call('GET', own('unique:' .. key))
+  if not holder then return nil end
+  local queue, id = string.match(holder, '^([^:]*):(.*)$')
+  if queue and call('HEXISTS', of(queue, id), 'status') == 1 then return queue, id end
+  return nil
+end
+
+local function conflict(number, queue, id)
+  return { number, queue, id, call('HGETALL', of(queue, id)) }
+end
+
+if ARGV[1] == 'all' then
+  local taken = {}
+  for number = 0, count - 1 do
+    local at = 1 + number * stride
+    local key = ARGV[at + 10]
+    if key ~= '' and call('EXISTS', of(ARGV[at + 1], ARGV[at + 2])) == 0 then
+      local queue, id = holderOf(key)
+      if taken[key] then queue, id = ARGV[at + 1], taken[key] end
+      if not id then taken[key] = ARGV[at + 2]
+      elseif ARGV[at + 13] == 'reject' then return { now, conflict(number, queue, id) } end
+    end
+  end
+end
+
+local sequence = call('INCRBY', own('sequence'), count) - count
+local answer = { now }
+local seen = {}
+for number = 0, count - 1 do
+  local at = 1 + number * stride
+  local queue, id, priority, key = ARGV[at + 1], ARGV[at + 2], ARGV[at + 5], ARGV[at + 10]
+  -- A client may send a command twice when its connection broke.
+  local isStored = call('EXISTS', of(queue, id)) == 1
+  local holderQueue, holder
+  if key ~= '' and not isStored then holderQueue, holder = holderOf(key) end
+  if isStored then
+    -- Nothing is left to do.
+  elseif holder then
+    answer[#answer + 1] = conflict(number, holderQueue, holder)
+  else
+    local due = now
+    local runAfter = ''
+    if ARGV[at + 8] ~= '' then runAfter = ARGV[at + 8]
+    elseif ARGV[at + 9] ~= '' then runAfter = string.format('%.0f', now + ARGV[at + 9]) end
+    if runAfter ~= '' then due = tonumber(runAfter) end
+    local fields = {
+      'name', ARGV[at + 3], 'data', ARGV[at + 4], 'opts', '{"priority":' .. priority .. '}', 'priority', priority,
+      'timestamp', now, 'delay', string.format('%.0f', math.max(0, due - now)), 'status', 'READY', 'maxLost', ARGV[at + 6],
+    }
+    local function set(name, value)
+      if value == '' then return end
+      fields[#fields + 1] = name
+      fields[#fields + 1] = value
+    end
+    set('metadata', ARGV[at + 7])
+    set('runAfter', runAfter)
+    if key ~= '' then
+      local scope = ARGV[at + 11]
+      set('uniqueKey', key)
+      set('uniqueScope', scope)
+      local name = own('unique:' .. key)
+      if scope ~= 'window' then call('SET', name, queue .. ':' .. id)
+      elseif tonumber(ARGV[at + 12]) > 0 then call('SET', name, queue .. ':' .. id, 'PX', ARGV[at + 12]) end
+    end
+    call('HSET', of(queue, id), unpack(fields))
+    add(of(queue, 'index'), sequence + number + 1, id)
+    place(queue, id, tonumber(priority), due, now)
+    if not seen[queue] then
+      seen[queue] = true
+      call('SADD', own('queues'), queue)
+    end
+  end
+end
+addAll()
+wake()
+return answer
+`);

@@ -1,0 +1,116 @@
+import { defineScript, type Script } from "./script.ts";
+
+/** Reads results. Arguments, for each: queue or "", id. Answers with the time, then for each its queue and hash; both empty when there is none. */
+export const READ: Script = defineScript(`
+local answer = { clock() }
+for at = 1, #ARGV, 2 do
+  local queue, id = ARGV[at], ARGV[at + 1]
+  if queue == '' then queue = queueOf(id) end
+  local fields = {}
+  if queue and call('HEXISTS', of(queue, id), 'status') == 1 then fields = call('HGETALL', of(queue, id)) end
+  answer[#answer + 1] = { queue or '', fields }
+end
+return answer
+`);
+
+/**
+ * Stores what a transition made of a result, if nobody has changed it since it was read.
+ *
+ * Arguments, for each: queue, id, status, fence and revision as they were read; 1 when its session's lease must be over; the new status, BullMQ's
+ * priority, due time; the number of values that follow, and fields with their values. Answers for each with 1 when it was stored.
+ */
+export const SAVE: Script = defineScript(`
+local now = clock()
+local answers, finished = {}, {}
+local wakes = false
+local at = 1
+while at <= #ARGV do
+  local queue, id, before, after = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 6]
+  local count = tonumber(ARGV[at + 9])
+  local job = of(queue, id)
+  local values = call('HMGET', job, 'status', 'fence', 'revision', 'session', 'uniqueKey', 'uniqueScope')
+  local isSame = values[1] == before and (values[2] or '') == ARGV[at + 3] and (values[3] or '') == ARGV[at + 4]
+  if isSame and ARGV[at + 5] == '1' then
+    local lease = call('ZSCORE', own('leases'), values[4] or '')
+    isSame = not lease or tonumber(lease) <= now
+  end
+  if isSame then
+    call('HSET', job, 'revision', (tonumber(values[3]) or 0) + 1, unpack(ARGV, at + 10, at + 9 + count))
+    if before ~= after then
+      if before == 'RUNNING' then
+        call('LREM', of(queue, 'active'), -1, id)
+        call('SREM', own('held:' .. (values[4] or '')), queue .. ':' .. id)
+      elseif before == 'READY' then
+        call('ZREM', of(queue, 'prioritized'), id)
+        call('ZREM', of(queue, 'delayed'), id)
+      else
+        call('ZREM', of(queue, before == 'FAILED' and 'failed' or 'completed'), id)
+      end
+      if after == 'READY' then
+        place(queue, id, tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), now)
+        wakes = true
+      else
+        add(of(queue, after == 'FAILED' and 'failed' or 'completed'), now, id)
+        freeKey(queue, id, values[5], values[6])
+        finished[#finished + 1] = id
+      end
+    end
+  end
+  answers[#answers + 1] = isSame and 1 or 0
+  at = at + 10 + count
+end
+addAll()
+if wakes then wake() end
+if #finished > 0 then call('PUBLISH', own('finished'), table.concat(finished, ' ')) end
+return answers
+`);
+
+/** Takes away a job and all its places. */
+const REMOVE = `
+local function remove(queue, id, values)
+  for _, name in ipairs({ 'prioritized', 'delayed', 'completed', 'failed', 'index' }) do call('ZREM', of(queue, name), id) end
+  freeKey(queue, id, values[2], values[3])
+  call('DEL', of(queue, id), of(queue, id) .. ':logs')
+end
+`;
+
+/** Deletes a result that is not running. Argument: id. Answers with 1, 0 when it is running, -1 when there is none. */
+export const DELETE: Script = defineScript(
+  REMOVE,
+  `
+local queue = queueOf(ARGV[1])
+if not queue then return -1 end
+local values = call('HMGET', of(queue, ARGV[1]), 'status', 'uniqueKey', 'uniqueScope')
+if values[1] == 'RUNNING' then return 0 end
+remove(queue, ARGV[1], values)
+return 1
+`,
+);
+
+/**
+ * Deletes finished results, oldest first.
+ *
+ * Arguments: queue, "completed" or "failed", age in milliseconds, most, how many to pass over. Answers with the number deleted, and the number of those
+ * that are not ours.
+ */
+export const PRUNE: Script = defineScript(
+  REMOVE,
+  `
+local queue, kind = ARGV[1], ARGV[2]
+local ids = call('ZRANGEBYSCORE', of(queue, kind), '-inf', clock() - ARGV[3], 'LIMIT', ARGV[5], ARGV[4])
+local deleted = 0
+for _, id in ipairs(ids) do
+  local values = call('HMGET', of(queue, id), 'status', 'uniqueKey', 'uniqueScope')
+  if values[1] == 'SUCCESSFUL' or values[1] == 'FAILED' then
+    remove(queue, id, values)
+    deleted = deleted + 1
+  end
+end
+return { deleted, #ids - deleted }
+`,
+);
+
+/** Counts what \`PRUNE\` would delete. Arguments: queue, kind, age. */
+export const COUNT_FINISHED: Script = defineScript(`
+return call('ZCOUNT', of(ARGV[1], ARGV[2]), '-inf', clock() - ARGV[3])
+`);

@@ -1,0 +1,139 @@
+import { task, TaskResultDoesNotExist, taskLog } from "@tasks/core";
+import type { Queue } from "bullmq";
+import { describe, expect, it, onTestFinished } from "vitest";
+
+import { openBackend } from "./support/open.ts";
+
+taskLog.connect(() => undefined);
+
+const add = task({ name: "bullmq.add" }, (a: number, b: number) => a + b);
+const fail = task({ name: "bullmq.fail" }, (): null => {
+  throw new TypeError("on purpose");
+});
+const advance = task({ name: "bullmq.advance", takesContext: true }, async (context) => {
+  await context.setProgress({ done: 3 });
+});
+
+async function open(): Promise<{
+  readonly backend: ReturnType<typeof openBackend>["backend"];
+  readonly queue: Queue;
+  readonly drain: () => Promise<void>;
+}> {
+  const { backend } = openBackend();
+  const queue = await backend.bullQueue("default");
+  onTestFinished(async () => {
+    await queue.close();
+    await backend.close();
+  });
+  const drain = async (): Promise<void> => {
+    await (await backend.createWorker({ batch: true })).run();
+  };
+  return { backend, queue, drain };
+}
+
+describe("BullMQ's own queue", () => {
+  it("counts our tasks where BullMQ would have them, at every step of their lives", async () => {
+    const { backend, queue, drain } = await open();
+    const ready = await add.enqueue(1, 2);
+    const scheduled = await add.using({ runAfter: { hours: 1 } }).enqueue(3, 4);
+    const failed = await fail.enqueue();
+    const states = (): Promise<string[]> =>
+      Promise.all([ready, scheduled, failed].map(({ id }) => queue.getJobState(id)));
+    expect(await states()).toEqual(["prioritized", "delayed", "prioritized"]);
+    const running: string[] = [];
+    const look = task({ name: "bullmq.look", takesContext: true }, async ({ taskResult }) => {
+      running.push(await queue.getJobState(taskResult.id));
+    });
+    await look.enqueue();
+    await drain();
+    expect(running).toEqual(["active"]);
+    expect(await states()).toEqual(["completed", "delayed", "failed"]);
+    expect(await queue.getJobCounts()).toMatchObject({
+      active: 0,
+      completed: 2,
+      delayed: 1,
+      failed: 1,
+      prioritized: 0,
+      waiting: 0,
+    });
+    await backend.retry(failed.id);
+    expect(await queue.getJobState(failed.id)).toBe("prioritized");
+    await backend.cancel(scheduled.id);
+    expect(await queue.getJobState(scheduled.id)).toBe("failed");
+  });
+
+  it("shows names, arguments, outcomes, errors, progress and times", async () => {
+    const { queue, drain } = await open();
+    const { id, enqueuedAt } = await add.using({ priority: 90 }).enqueue(1, 2);
+    const failed = await fail.enqueue();
+    const advanced = await advance.enqueue();
+    expect(await queue.getJob(id)).toMatchObject({
+      name: "bullmq.add",
+      data: [1, 2],
+      priority: 11,
+      opts: { priority: 11 },
+      timestamp: enqueuedAt.getTime(),
+    });
+    await drain();
+    expect(await queue.getJob(id)).toMatchObject({
+      returnvalue: 3,
+      attemptsMade: 1,
+      processedOn: expect.any(Number) as number,
+      finishedOn: expect.any(Number) as number,
+    });
+    expect(await queue.getJob(failed.id)).toMatchObject({
+      failedReason: "on purpose",
+      stacktrace: [expect.stringContaining("TypeError: on purpose") as string],
+    });
+    expect(await queue.getJob(advanced.id)).toMatchObject({ progress: { done: 3 } });
+  });
+
+  it("lists ready tasks in the order in which they will run", async () => {
+    const { queue } = await open();
+    const ids = [];
+    for (const priority of [-100, 0, 100, 0]) {
+      ids.push((await add.using({ priority }).enqueue(1, 1)).id);
+    }
+    const jobs = await queue.getPrioritized();
+    expect(jobs.map((job) => job.id)).toEqual([ids[2], ids[1], ids[3], ids[0]]);
+  });
+
+  it("may remove a task, and nothing is left of it", async () => {
+    const { backend, queue, drain } = await open();
+    const gone = await add.enqueue(1, 2);
+    const kept = await add.enqueue(3, 4);
+    await (await queue.getJob(gone.id))!.remove();
+    await expect(backend.getResult(gone.id)).rejects.toThrow(TaskResultDoesNotExist);
+    await drain();
+    const { results } = await backend.list();
+    expect(results.map(({ id }) => id)).toEqual([kept.id]);
+    expect((await backend.getResult(kept.id)).returnValue).toBe(7);
+  });
+});
+
+describe("jobs that BullMQ added to our queues", () => {
+  it("are left alone, and hold up and break nothing", async () => {
+    const { backend, queue, drain } = await open();
+    const foreign = [
+      await queue.add("bullmq.add", [1, 2]),
+      await queue.add("bullmq.add", { not: "an array" }, { priority: 1 }),
+      await queue.add("bullmq.add", null, { priority: 2_000_000 }),
+      await queue.add("bullmq.add", "later", { delay: 1 }),
+    ];
+    const result = await add.using({ priority: -100 }).enqueue(20, 22);
+    const deferred = await add.using({ runAfter: { milliseconds: 1 } }).enqueue(1, 1);
+    await expect.poll(async () => (await deferred.refresh()).state).toBe("ready");
+    await drain();
+    expect((await result.refresh()).returnValue).toBe(42);
+    expect((await deferred.refresh()).returnValue).toBe(2);
+    const states = await Promise.all(foreign.map((job) => job.getState()));
+    expect(states).toEqual(["waiting", "prioritized", "prioritized", "delayed"]);
+    expect((await backend.list()).results).toHaveLength(2);
+    expect(await backend.prune({ minAgeMs: 0 })).toBe(2);
+    await backend.queues();
+    for (const { id } of foreign) {
+      await expect(backend.getResult(id!)).rejects.toThrow(TaskResultDoesNotExist);
+      await expect(backend.delete(id!)).rejects.toThrow(TaskResultDoesNotExist);
+    }
+  });
+});

@@ -1,0 +1,304 @@
+import {
+  BackendUnavailable,
+  createId,
+  InvalidTask,
+  InvalidTaskBackend,
+  task,
+  taskLog,
+  type EnqueueRequest,
+} from "@tasks/core";
+import { afterCommit, RQBackend } from "@tasks/rq";
+import { Redis } from "ioredis";
+import { Redis as Redis5 } from "ioredis-5";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+
+import { createFolder } from "./support/folder.ts";
+import { openBackend } from "./support/open.ts";
+import { RedisServer } from "./support/redis-server.ts";
+import { createClient, redisUrl } from "./support/redis.ts";
+
+taskLog.connect(() => undefined);
+const client = createClient();
+const folder = createFolder();
+
+const echo = task({ name: "rq-backend.echo" }, (text: string) => text);
+const fail = task({ name: "rq-backend.fail" }, (): null => {
+  throw new Error("on purpose");
+});
+
+async function drain(backend: RQBackend): Promise<void> {
+  await (await backend.createWorker({ batch: true, queueNames: ["*"] })).run();
+}
+
+describe("options", () => {
+  it.each([
+    ["neither url nor connection", {}],
+    ["url and connection", { url: "redis://127.0.0.1", connection: client }],
+    ["something that is no client", { connection: {} as Redis }],
+    ["an address of something else", { url: "postgres://user:hunter2@127.0.0.1" }],
+    ["no address", { url: "hunter2" }],
+    ["a database that is no number", { url: "redis://:hunter2@127.0.0.1/tasks" }],
+    ["a prefix with a brace", { url: "redis://127.0.0.1", prefix: "a{b}" }],
+    ["a lease that is too short", { url: "redis://127.0.0.1", leaseMs: 99 }],
+    ["a retention that is no whole number", { url: "redis://127.0.0.1", keepFinishedMs: -1 }],
+    ["a timeout of nothing", { url: "redis://127.0.0.1", commandTimeoutMs: 0 }],
+    ["a thread for a client", { connection: client, heartbeat: "thread" as const }],
+  ])("refuses %s, and shows no password", (_what, options) => {
+    const make = (): RQBackend => new RQBackend(options);
+    expect(make).toThrow(InvalidTaskBackend);
+    expect(make).not.toThrow(/hunter2/);
+  });
+
+  it("refuses a client with a keyPrefix, which scripts cannot see", () => {
+    const connection = new Redis({ lazyConnect: true, keyPrefix: "app:" });
+    expect(() => new RQBackend({ connection })).toThrow(/keyPrefix \('app:'\)/);
+  });
+
+  it("says who cannot be reached, and no password", async () => {
+    const backend = new RQBackend({ url: "redis://:hunter2@127.0.0.1:1" });
+    const error: unknown = await backend.counts().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(BackendUnavailable);
+    expect(String(error)).toMatch(/ECONNREFUSED/);
+    expect(String(error)).not.toMatch(/hunter2/);
+    await backend.close();
+  });
+
+  it("keep the tasks of two aliases apart", async () => {
+    const { backend, prefix } = openBackend();
+    const other = new RQBackend({ url: redisUrl(), prefix });
+    other.alias = "second";
+    const { id } = await echo.enqueue("mine");
+    expect(await other.readRecord(id)).toBeUndefined();
+    expect((await other.counts()).READY).toBe(0);
+    await Promise.all([backend.close(), other.close()]);
+  });
+});
+
+describe.each([
+  ["ioredis 6", () => new Redis(redisUrl())],
+  ["ioredis 6 with replies of RESP3", () => new Redis(redisUrl(), { replyMapping: "resp3" })],
+  ["ioredis 5", () => new Redis5(redisUrl()) as unknown as Redis],
+])("a client of one's own, %s", (_name, connect) => {
+  it("serves enqueues, workers, waits and lists, and stays open", async () => {
+    const connection = connect() as Redis;
+    onTestFinished(() => connection.disconnect());
+    const { backend } = openBackend({ connection });
+    const worker = await backend.createWorker({ intervalMs: 60_000 });
+    const running = worker.run();
+    const result = await echo.enqueue("hello");
+    await result.wait({ timeoutMs: 5000 });
+    expect(result.returnValue).toBe("hello");
+    expect((await backend.list()).results).toHaveLength(1);
+    const queue = await backend.bullQueue("default");
+    expect(await queue.getJobState(result.id)).toBe("completed");
+    await queue.close();
+    await worker.stop();
+    await running;
+    await backend.close();
+    expect(await connection.ping()).toBe("PONG");
+  });
+});
+
+describe("retention", () => {
+  it("keeps finished results until they are pruned", async () => {
+    const { backend } = openBackend();
+    const { id } = await echo.enqueue("kept");
+    await drain(backend);
+    const keys = await client.keys(`*${id}*`);
+    expect(keys).toHaveLength(1);
+    expect(await client.ttl(keys[0]!)).toBe(-1);
+    await backend.close();
+  });
+
+  it("deletes results that are older than keepFinishedMs, failed ones after keepFailedMs, and never unfinished ones", async () => {
+    const { backend } = openBackend({ keepFinishedMs: 0, keepFailedMs: 3_600_000 });
+    const done = await echo.enqueue("soon gone");
+    const failed = await fail.enqueue();
+    const later = await echo.using({ runAfter: { hours: 1 } }).enqueue("later");
+    const worker = await backend.createWorker();
+    const running = worker.run();
+    await vi.waitFor(async () => expect(await backend.readRecord(done.id)).toBeUndefined(), {
+      timeout: 5000,
+    });
+    expect((await failed.refresh()).status).toBe("FAILED");
+    expect((await later.refresh()).status).toBe("READY");
+    await worker.stop();
+    await running;
+    await backend.close();
+  });
+});
+
+describe("an enqueue that is sent twice", () => {
+  it("stores its task once, whatever has become of it meanwhile", async () => {
+    const { backend } = openBackend();
+    const id = createId();
+    const unique = {
+      key: "rq-backend.twice",
+      scope: "until-finished",
+      windowMs: 0,
+      onConflict: "reject",
+    } as const;
+    const request: EnqueueRequest = {
+      id,
+      taskName: echo.name,
+      args: ["once"],
+      argsJson: '["once"]',
+      queueName: "default",
+      priority: 0,
+      runAfter: null,
+      delayMs: null,
+      maxLost: 3,
+      metadata: {},
+      unique,
+      concurrency: null,
+    };
+    for (const status of ["READY", "SUCCESSFUL"]) {
+      expect(await backend.enqueue(request)).toMatchObject({ deduplicated: false });
+      expect(await backend.enqueueMany([request])).toHaveLength(1);
+      expect((await backend.list()).results).toHaveLength(1);
+      if (status === "READY") await drain(backend);
+      expect((await backend.getResult(id)).status).toBe("SUCCESSFUL");
+    }
+    expect((await backend.getResult(id)).attempts).toBe(1);
+    await backend.close();
+  });
+});
+
+describe("large batches", () => {
+  it("are stored as a whole, and up to a size that one script can take", async () => {
+    const { backend } = openBackend();
+    const calls = (count: number): [string][] => Array.from({ length: count }, () => ["x"]);
+    expect(await echo.enqueueMany(calls(20_000))).toHaveLength(20_000);
+    await expect(echo.enqueueMany(calls(50_001))).rejects.toThrow(/at most 50000 tasks, not 50001/);
+    expect((await backend.counts()).READY).toBe(20_000);
+    await backend.close();
+  }, 30_000);
+});
+
+describe("keys", () => {
+  it("of one backend all share a hash tag, so that a cluster keeps them on one node", async () => {
+    const { backend, prefix } = openBackend({ queues: [] });
+    const unique = { scope: "until-finished", key: () => "{other}tag" } as const;
+    const single = task({ name: "rq-backend.single", unique }, (text: string) => text);
+    await single.using({ queueName: "a" }).enqueue("1");
+    await echo.using({ queueName: "b", runAfter: { hours: 1 } }).enqueue("2");
+    await fail.enqueue();
+    await drain(backend);
+    const keys = await client.keys(`*${prefix}*`);
+    expect(keys.length).toBeGreaterThan(5);
+    for (const key of keys) expect(key.startsWith(`{${prefix}}:`)).toBe(true);
+    await backend.close();
+  });
+});
+
+describe("damaged jobs", () => {
+  it("hide no others, hold up nobody, and run with no arguments that nobody enqueued", async () => {
+    const { backend, prefix } = openBackend();
+    const damages: readonly (readonly [string, string])[] = [
+      ["data", "{not json"],
+      ["data", '{"an":"object"}'],
+      ["priority", "high"],
+      ["workers", "[1,{"],
+      ["errors", "7"],
+      ["metadata", "[]"],
+      ["timestamp", "yesterday"],
+      ["maxLost", "many"],
+    ];
+    const damaged = [];
+    for (const [field, value] of damages) {
+      const { id } = await echo.enqueue("victim");
+      await client.hset(`{${prefix}}:default:${id}`, field, value);
+      damaged.push(id);
+    }
+    const healthy = await echo.enqueue("healthy");
+    expect((await backend.list()).results).toHaveLength(damages.length + 1);
+    await drain(backend);
+    expect((await healthy.refresh()).returnValue).toBe("healthy");
+    const results = await Promise.all(damaged.map((id) => backend.getResult(id)));
+    expect(results.slice(0, 2).map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
+    expect(results[0]!.errors[0]!.message).toMatch(/arguments are damaged/);
+    for (const result of results.slice(2)) expect(result.status).toBe("SUCCESSFUL");
+    await backend.close();
+  });
+});
+
+describe("afterCommit()", () => {
+  it("gives back what the transaction gave, and enqueues all its tasks", async () => {
+    const { backend } = openBackend();
+    const outcome = await afterCommit(async (transaction) => {
+      await echo.using({ transaction }).enqueue("one");
+      await echo.using({ transaction }).enqueueMany([["two"], ["three"]]);
+      expect((await backend.counts()).READY).toBe(0);
+      return "committed";
+    });
+    expect(outcome).toBe("committed");
+    expect((await backend.counts()).READY).toBe(3);
+    await backend.close();
+  });
+
+  it("enqueues nothing when the transaction is rolled back, nor in one that is over", async () => {
+    const { backend } = openBackend();
+    let late: unknown;
+    const rolledBack = afterCommit(async (transaction) => {
+      late = transaction;
+      await echo.using({ transaction }).enqueue("dropped");
+      throw new Error("roll back");
+    });
+    await expect(rolledBack).rejects.toThrow("roll back");
+    await expect(echo.using({ transaction: late }).enqueue("late")).rejects.toThrow(InvalidTask);
+    expect((await backend.counts()).READY).toBe(0);
+    await backend.close();
+  });
+
+  it("counts a delay from the call of enqueue, not from the commit", async () => {
+    const { backend } = openBackend();
+    const { id, runAfter } = await afterCommit(async (transaction) => {
+      const result = await echo
+        .using({ transaction, runAfter: { milliseconds: 100 } })
+        .enqueue("soon");
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return result;
+    });
+    const stored = await backend.getResult(id);
+    expect(Math.abs(stored.runAfter!.getTime() - runAfter!.getTime())).toBeLessThanOrEqual(150);
+    expect(stored.state).toBe("ready");
+    await backend.close();
+  });
+});
+
+describe("check()", () => {
+  it("warns of settings by which the server loses tasks, and says what to set", async () => {
+    const extra = ["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"];
+    const server = await RedisServer.start(folder.path(createId()), ...extra);
+    const { backend } = openBackend({ url: server.url });
+    const messages = await backend.check();
+    expect(messages).toMatchObject([
+      {
+        level: "warning",
+        id: "tasks.rq.W001",
+        hint: expect.stringContaining("appendonly yes") as string,
+      },
+      {
+        level: "error",
+        id: "tasks.rq.E002",
+        hint: expect.stringContaining("noeviction") as string,
+      },
+    ]);
+    await server.kill();
+    expect(await backend.check()).toMatchObject([{ level: "error", id: "tasks.rq.E001" }]);
+    await backend.close();
+  });
+
+  it("is content with a durable server, and warns of a lease that is renewed from the event loop unasked", async () => {
+    const server = await RedisServer.start(folder.path(createId()));
+    const { backend } = openBackend({ url: server.url });
+    expect(await backend.check()).toEqual([]);
+    const connection = new Redis(server.url);
+    const unasked = new RQBackend({ connection });
+    expect(await unasked.check()).toMatchObject([{ level: "warning", id: "tasks.rq.W003" }]);
+    const asked = new RQBackend({ connection, heartbeat: "timer" });
+    expect(await asked.check()).toEqual([]);
+    await Promise.all([backend.close(), unasked.close(), asked.close()]);
+    connection.disconnect();
+  });
+});
