@@ -91,9 +91,15 @@ export class LeaseKeeper {
       workerData,
     });
     thread.unref();
-    thread.on("message", (problem: string) => this.#report(new Error(problem)));
+    thread.on("message", (problem: string | null) => {
+      // Nothing to report: it has renewed the lease for the first time.
+      if (problem === null) clearInterval(this.#timer);
+      else this.#report(new Error(problem));
+    });
     thread.once("error", (error) => this.#fallBack(error));
     this.#thread = thread;
+    // Loading a driver and connecting may take a busy machine longer than a lease.
+    this.#startTimer();
   }
 
   /** A thread that cannot run must not cost the lease. */
@@ -101,6 +107,7 @@ export class LeaseKeeper {
     this.#thread = undefined;
     if (this.#stopped) return;
     log("warn", "The lease thread failed; the lease is renewed from the main thread.", { error });
+    clearInterval(this.#timer);
     this.#startTimer();
   }
 
