@@ -179,8 +179,9 @@ export class AttemptPool {
     }
   }
 
-  async #run({ claimed, control }: Held): Promise<void> {
+  async #run({ claimed, control, claimedAtMs }: Held): Promise<void> {
     const startedAtMs = performance.now();
+    this.#prefetch.waited(startedAtMs - claimedAtMs);
     const { id, fence } = claimed;
     if (isAnnounced("started")) await announceStarted(this.#backend, claimed.record());
     const host = { backend: this.#backend, workerId: this.#session.workerId };
