@@ -2,7 +2,7 @@
  * What a table design costs PostgreSQL under churn: batches of 500 are claimed and completed while tasks are added, beside finished rows, rows due
  * tomorrow and rows of another queue, with autovacuum on. Designs take turns; prints medians.
  *
- * `node benchmarks/experiments/claim-designs/main.ts [finished=1000000] [rounds=3] [connections=2]`
+ * `pnpm --dir benchmarks claim-designs [finished=1000000] [rounds=3] [connections=2]`
  */
 import { createId } from "@tasks/core";
 import { Client } from "pg";

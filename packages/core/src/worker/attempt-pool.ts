@@ -188,8 +188,9 @@ export class AttemptPool {
   }
 
   async #run(held: Held): Promise<void> {
-    const { claimed, control } = held;
+    const { claimed, control, claimedAtMs } = held;
     const startedAtMs = performance.now();
+    this.#prefetch.waited(startedAtMs - claimedAtMs);
     const { id, fence } = claimed;
     if (isAnnounced("started")) await announceStarted(this.#backend, claimed.record());
     const host = { backend: this.#backend, workerId: this.#session.workerId };

@@ -32,6 +32,8 @@ export class CompletionWriter<Item extends Completion> {
   #sent = 0;
   /** How often in a row the store has refused. */
   #refusals = 0;
+  /** How many are still to be tried one by one, since the store refused them together. */
+  #alone = 0;
 
   constructor(store: WorkerStore, outage: Outage, onAnswer: OnAnswer<Item>) {
     this.#store = store;
@@ -47,7 +49,7 @@ export class CompletionWriter<Item extends Completion> {
   add(completion: Item): void {
     this.#pending.push(completion);
     const isFlood = this.#pending.length >= BATCH_SIZE && this.#writers.size < MOST_WRITERS;
-    if (this.#writers.size === 0 || (isFlood && this.#refusals === 0)) this.#startWriter();
+    if (this.#writers.size === 0 || (isFlood && !this.#isTroubled)) this.#startWriter();
   }
 
   /** Resolves when nothing is pending, or after `giveUp()`. */
@@ -69,18 +71,27 @@ export class CompletionWriter<Item extends Completion> {
   async #writeAll(onEnd: () => void): Promise<void> {
     // Let everything that ends in this turn of the event loop join the first batch.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#pending.length > 0 && !this.#gaveUp.signal.aborted) await this.#writeBatch();
+    while (this.#pending.length > 0 && !this.#gaveUp.signal.aborted) {
+      if (this.#isTroubled && this.#writers.size > 1) break;
+      await this.#writeBatch();
+    }
     onEnd();
   }
 
+  /** What the store refuses is found by one writer alone: another one's successes would make it start over. */
+  get #isTroubled(): boolean {
+    return this.#refusals + this.#alone > 0;
+  }
+
   async #writeBatch(): Promise<void> {
-    const batch = this.#pending.splice(0, this.#refusals < PATIENCE ? BATCH_SIZE : 1);
+    const batch = this.#pending.splice(0, this.#alone > 0 ? 1 : BATCH_SIZE);
     this.#sent += batch.length;
     try {
       const answers = await this.#store.complete(batch);
       this.#sent -= batch.length;
       this.#outage.over();
       this.#refusals = 0;
+      this.#alone = Math.max(0, this.#alone - batch.length);
       this.#settle(batch, answers);
     } catch (error) {
       this.#sent -= batch.length;
@@ -90,13 +101,13 @@ export class CompletionWriter<Item extends Completion> {
   }
 
   async #refused(batch: readonly Item[], error: unknown): Promise<void> {
-    const isAboutData = !BackendUnavailable.is(error);
-    if (isAboutData && batch.length === 1 && this.#refusals + 1 >= 2 * PATIENCE) {
+    if (!BackendUnavailable.is(error)) this.#refusals++;
+    if (batch.length === 1 && this.#refusals >= 2 * PATIENCE) {
       this.#refusals = 0;
       this.#replaceFirst(error);
       return;
     }
-    if (isAboutData) this.#refusals++;
+    if (batch.length > 1 && this.#refusals >= PATIENCE) this.#alone = batch.length;
     await this.#outage.pause("store completions", error, this.#gaveUp.signal);
   }
 

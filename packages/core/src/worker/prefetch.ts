@@ -2,6 +2,8 @@
 const MOST = 1000;
 /** How much work to claim ahead, in milliseconds of running time. */
 const AHEAD_MS = 25;
+/** How long tasks claimed ahead may wait before fewer are claimed, in milliseconds: well before they would be handed back. */
+const LONG_WAIT_MS = 80;
 /** Tasks that take longer than this are never claimed ahead, in milliseconds. */
 const SHORT_MS = 10;
 
@@ -12,15 +14,24 @@ const SHORT_MS = 10;
 export class Prefetch {
   #averageMs = SHORT_MS;
   #allowed = 0;
+  #longestWaitMs = 0;
 
   /** Notes how long an attempt took. */
   ended(durationMs: number): void {
     this.#averageMs += (durationMs - this.#averageMs) / 8;
   }
 
-  /** Notes how a claim went: as long as the store gives all that is asked for, more may be asked for. */
+  /** Notes how long a claimed task waited for its slot. */
+  waited(ms: number): void {
+    if (ms > this.#longestWaitMs) this.#longestWaitMs = ms;
+  }
+
+  /** Notes how a claim went: as long as the store gives all that is asked for, and tasks do not wait for long, more may be asked for. */
   claimed(count: number, limit: number): void {
-    this.#allowed = count < limit ? 0 : Math.min(MOST, Math.max(32, this.#allowed * 2));
+    const factor = this.#longestWaitMs > LONG_WAIT_MS ? 0.5 : 2;
+    this.#longestWaitMs = 0;
+    const allowed = Math.min(MOST, Math.max(32, Math.floor(this.#allowed * factor)));
+    this.#allowed = count < limit ? 0 : allowed;
   }
 
   /** Claimed tasks had to wait: start over. */

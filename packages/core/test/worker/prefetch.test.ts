@@ -23,6 +23,17 @@ it("claims more and more ahead while tasks are short and the store gives all tha
   expect(sizes).toEqual([32, 64, 128, 256, 512, 1000]);
 });
 
+it("claims less ahead when tasks waited for long, as on a busy machine", () => {
+  const prefetch = shortTasks();
+  for (let claim = 0; claim < 6; claim++) prefetch.claimed(10, 10);
+  prefetch.waited(100);
+  prefetch.claimed(10, 10);
+  expect(prefetch.size(10)).toBe(500);
+  prefetch.waited(10);
+  prefetch.claimed(10, 10);
+  expect(prefetch.size(10)).toBe(1000);
+});
+
 it("starts over when the store gives less, when claimed tasks had to wait, and when tasks get long", () => {
   const prefetch = shortTasks();
   prefetch.claimed(10, 10);
