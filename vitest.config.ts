@@ -9,6 +9,7 @@ import type { ServiceName } from "./scripts/services/service.ts";
 const services: Readonly<Record<string, ServiceName[]>> = {
   db: ["postgres", "mariadb"],
   rq: ["redis"],
+  example: ["redis"],
   // Starts more of its own, of the same program.
   benchmarks: ["redis"],
   scripts: ["postgres", "mariadb", "redis"],

@@ -2,11 +2,12 @@ import { execFile, spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 
-import { expect, test, vi } from "vitest";
+import { expect, inject, test, vi } from "vitest";
 
 import { folderOf, LATIN_1, temporaryFolder } from "./support/temporary-folder.ts";
 
@@ -23,7 +24,16 @@ interface Ended {
 
 /** Runs the application as `npm start -- <args>` does, for a user who is in a folder. */
 async function start(data: string, cwd: string, ...args: readonly string[]): Promise<Ended> {
-  const env = { ...process.env, SEARCH_DATA: data, INIT_CWD: cwd };
+  return startWith({}, data, cwd, ...args);
+}
+
+async function startWith(
+  extra: Readonly<Record<string, string>>,
+  data: string,
+  cwd: string,
+  ...args: readonly string[]
+): Promise<Ended> {
+  const env = { ...process.env, SEARCH_DATA: data, INIT_CWD: cwd, ...extra };
   try {
     return { code: 0, ...(await run(process.execPath, [main, ...args], { env })) };
   } catch (error) {
@@ -76,6 +86,32 @@ test("it indexes a folder, shows what it found, and answers searches", async () 
   const list = await start(data, cwd, "tasks", "list", "--status", "FAILED", "--json");
   expect(list.code).toBe(0);
   expect(list.stdout).toContain("is not UTF-8 text");
+}, 60_000);
+
+test("with its tasks in Redis it does the same, and takes up what has changed", async () => {
+  const data = await temporaryFolder();
+  const cwd = await folderOf({
+    "docs/otters.md": "# Otters\n\nOtters hold hands.",
+    "docs/broken.md": LATIN_1,
+  });
+  const run = startWith.bind(undefined, { SEARCH_REDIS: inject("serviceUrls").redis! }, data, cwd);
+
+  const first = await run("./docs");
+  expect(first).toMatchObject({ code: 0, stderr: "" });
+  expect(first.stdout).toMatch(/^3 of 3 tasks, 100 %$/m);
+  expect(first.stdout).toMatch(/^ {2}Indexed +1$/m);
+  expect(first.stdout).toMatch(/1 file could not be indexed:\n\n.*broken\.md is not UTF-8 text/);
+  const again = await run("./docs");
+  expect(again.stdout).toMatch(/^ {2}Tasks +none: nothing has changed since the last run$/m);
+  await writeFile(join(cwd, "docs/broken.md"), "# Mended");
+  expect((await run("./docs")).stdout).toMatch(/^ {2}Failures +0$/m);
+
+  const list = await run("tasks", "list", "--status", "FAILED", "--json");
+  expect(list.stdout).toContain("is not UTF-8 text");
+  expect((await run("tasks", "prune", "--min-age-days", "0")).code).toBe(0);
+  using database = new DatabaseSync(join(data, "search.db"));
+  const tables = database.prepare("select name from sqlite_schema where name like 'tasks%'").all();
+  expect(tables).toEqual([]);
 }, 60_000);
 
 test.for([

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { createFolder } from "./support/folder.ts";
 import { openBackend } from "./support/open.ts";
 import { readJournal, startWorker, type Child } from "./support/processes.ts";
+import { RedisServer } from "./support/redis-server.ts";
 import { redisUrl } from "./support/redis.ts";
 import { compute, heed, mark } from "./support/tasks.ts";
 
@@ -85,6 +86,27 @@ describe("worker processes on one server", () => {
     await Promise.all([busy.ended, rival.ended]);
     await backend.close();
   }, 30_000);
+
+  it("keep it after the server was killed and started again, too", async () => {
+    const server = await RedisServer.start(folder.path(createId()));
+    const { backend, prefix } = openBackend({ url: server.url, leaseMs: LEASE_MS });
+    const journal = folder.path(createId());
+    const options = { url: server.url, prefix, leaseMs: LEASE_MS };
+    const [busy, rival] = await Promise.all(
+      [1, 2].map(() => startWorker({ backend: options }, journal)),
+    );
+    const before = await mark.enqueueMany([["a"], ["b"], ["c"]]);
+    await Promise.all(before.map((result) => result.wait({ timeoutMs: 10_000 })));
+    await server.kill();
+    await new Promise((resolve) => setTimeout(resolve, LEASE_MS));
+    await server.start();
+    const result = await compute.enqueue("long", 5 * LEASE_MS);
+    await result.wait({ timeoutMs: 15_000 });
+    expect(result.attempts).toBe(1);
+    for (const worker of [busy!, rival!]) worker.process.kill("SIGTERM");
+    await Promise.all([busy!.ended, rival!.ended]);
+    await backend.close();
+  }, 40_000);
 
   it("record nothing of a worker that was stopped for longer than its lease, and tell it", async () => {
     const { backend, journal, work } = open();

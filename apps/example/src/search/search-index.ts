@@ -51,8 +51,21 @@ export class SearchIndex implements Disposable {
     return row?.["size"] !== size || row["modified_ms"] !== modifiedMs || row["state"] === "queued";
   }
 
-  /** Notes which task will index a file. */
-  addQueued({ path, size, modifiedMs }: FoundFile, taskId: string): void {
+  /** Runs `work` in a transaction. */
+  async inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    this.database.exec("begin immediate");
+    try {
+      const result = await work();
+      this.database.exec("commit");
+      return result;
+    } catch (error) {
+      if (this.database.isTransaction) this.database.exec("rollback");
+      throw error;
+    }
+  }
+
+  /** Notes that a file waits to be indexed, and by which task, if that is known. */
+  addQueued({ path, size, modifiedMs }: FoundFile, taskId = ""): void {
     this.#run(
       `insert into documents (path, size, modified_ms, task_id) values (?, ?, ?, ?)
        on conflict (path) do update set size = excluded.size, modified_ms = excluded.modified_ms,
@@ -62,6 +75,11 @@ export class SearchIndex implements Disposable {
       modifiedMs,
       taskId,
     );
+  }
+
+  /** Notes which task indexes a file that was added before. */
+  noteTask(path: string, taskId: string): void {
+    this.#run("update documents set task_id = ? where path = ?", taskId, path);
   }
 
   /** Stores a document, in place of what was known of it. All of it or nothing: a task may be killed in the middle, and runs again. */

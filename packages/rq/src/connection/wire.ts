@@ -3,6 +3,8 @@ import { connect as connectTls } from "node:tls";
 
 import type { ClientOptions } from "./client.ts";
 
+const CLOSED = "The connection to Redis was closed.";
+
 /** A reply that is waited for. */
 interface Waiting {
   readonly resolve: (reply: string) => void;
@@ -26,7 +28,7 @@ export class WireConnection {
     socket.setNoDelay(true).setKeepAlive(true);
     socket.on("data", (data: Buffer) => this.#receive(data.toString("latin1")));
     socket.on("error", (error) => this.#fail(error));
-    socket.on("close", () => this.#fail(new Error("The connection to Redis was closed.")));
+    socket.on("close", () => this.#fail(new Error(CLOSED)));
   }
 
   /**
@@ -54,6 +56,11 @@ export class WireConnection {
     const texts = parts.map(String);
     const encoded = texts.map((text) => `$${Buffer.byteLength(text)}\r\n${text}\r\n`);
     return new Promise((resolve, reject) => {
+      // A socket that is gone would take this, and say nothing.
+      if (this.#socket.destroyed) {
+        reject(new Error(CLOSED));
+        return;
+      }
       this.#waiting.push({ resolve, reject });
       this.#socket.write(`*${texts.length}\r\n${encoded.join("")}`);
     });
