@@ -147,7 +147,10 @@ where pg_locks.relation = c.oid and mode = 'RowExclusiveLock'`,
         );
         return (rowCount ?? 0) > 0;
       };
-      await vi.waitFor(async () => expect(await isOpen()).toBe(true), { interval: 1 });
+      await vi.waitFor(async () => expect(await isOpen()).toBe(true), {
+        timeout: 10_000,
+        interval: 1,
+      });
       network.swallow();
       expect(await enqueue).toContain("did not answer");
       await vi.waitFor(async () => expect(await isOpen()).toBe(false), { timeout: 3000 });
