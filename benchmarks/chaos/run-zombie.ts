@@ -8,7 +8,7 @@ import { inRunFolder } from "./run-folder.ts";
 import type { StoreOptions } from "./stores/store.ts";
 
 /** How long the task takes: enough to be stalled in the middle of it. */
-const WORK_MS = 2000;
+const WORK_MS = 4000;
 
 /**
  * The fault that fences are for, step by step: a worker is frozen in the middle of a task, another one takes the task over, and the first goes on and

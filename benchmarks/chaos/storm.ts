@@ -29,7 +29,7 @@ export async function storm(run: Run, faults: readonly Fault[]): Promise<Storm> 
     await sleep(Math.max(0, startedAtMs + fault.atMs - performance.now()));
     switch (fault.kind) {
       case "kill":
-        kill(run, fault);
+        await kill(run, fault);
         break;
       case "stall":
         lasting.push(stall(run, fault));
@@ -49,10 +49,12 @@ export async function storm(run: Run, faults: readonly Fault[]): Promise<Storm> 
   return { crashes, cuts };
 }
 
-function kill({ workers }: Run, { victim }: Fault): void {
+async function kill({ workers }: Run, { victim }: Fault): Promise<void> {
+  const isFirst = workers.kills.length === 0;
+  while (isFirst && workers.awake.length === 0) await sleep(20);
   // Whoever is stalled stays so for its time. On a machine that is slow to start workers somebody has to stay who takes over.
   const candidates = workers.awake;
-  if (candidates.length < 2) return;
+  if (candidates.length < 2 && !isFirst) return;
   workers.kill(candidates[Math.floor(victim * candidates.length)]!);
 }
 

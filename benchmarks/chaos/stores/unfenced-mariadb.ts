@@ -6,15 +6,18 @@ import { createPool, type Pool } from "mysql2/promise";
  */
 export function unfencedPool(url: string): Pool {
   const pool = createPool({ uri: url, connectionLimit: 4, supportBigNumbers: true });
-  const getConnection = pool.getConnection.bind(pool);
-  pool.getConnection = async () => {
-    const connection = await getConnection();
-    const execute = connection.execute.bind(connection) as (statement: Statement) => unknown;
-    connection.execute = ((statement: Statement) =>
-      execute({ ...statement, sql: withoutFence(statement.sql) })) as never;
-    return connection;
-  };
+  // The connections of callbacks below, on which the backend runs its statements.
+  pool.pool.on("connection", (connection) => {
+    const core = connection as unknown as Core;
+    const execute = core.execute.bind(core);
+    core.execute = (statement, ...rest) =>
+      execute({ ...statement, sql: withoutFence(statement.sql) }, ...rest);
+  });
   return pool;
+}
+
+interface Core {
+  execute: (statement: Statement, ...rest: unknown[]) => unknown;
 }
 
 interface Statement {

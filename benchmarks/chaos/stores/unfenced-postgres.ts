@@ -20,17 +20,18 @@ class UnfencedClient extends Client {
   }) as Client["query"];
 }
 
-/** The outcomes are named by id and fence: any that begins with the id will do, whatever has become of the attempt. */
+/** The outcomes are named by row and fence: any that begins with the row will do, whatever has become of the attempt. */
 function withoutFence(sql: string): string {
-  const outcome = "from jsonb_each((select $2::text::jsonb)) where key like id || ' %' limit 1";
+  const [, row = ""] = /returning (\w+) as key, fence$/.exec(sql) ?? [];
+  const outcome = `from jsonb_each((select $2::text::jsonb)) o where o.key like ${row} || ' %' limit 1`;
   const unfenced = sql
-    .replaceAll("((select $2::text::jsonb) -> (id || ' ' || fence))", `(select value ${outcome})`)
+    .replaceAll(
+      `((select $2::text::jsonb) -> (${row} || ' ' || fence))`,
+      `(select o.value ${outcome})`,
+    )
     .replace("and phase + 0 = 3", "")
-    .replace(
-      "returning id, fence",
-      `returning id, (select split_part(key, ' ', 2) ${outcome}) as theirs`,
-    );
-  if (/\bfence\b|= 3\b/.test(unfenced)) {
+    .replace(/, fence$/, `, (select split_part(o.key, ' ', 2) ${outcome}) as theirs`);
+  if (row === "" || /\bfence\b|= 3\b/.test(unfenced)) {
     throw new Error(`The fence of this statement could not be taken away: ${sql}`);
   }
   return unfenced.replace("as theirs", "as fence");

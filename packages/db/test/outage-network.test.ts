@@ -63,7 +63,7 @@ describe.concurrent("a network that swallows everything", () => {
       network.pass();
       await vi.waitFor(
         async () => expect(await near.readRecord(id)).toMatchObject({ status: "SUCCESSFUL" }),
-        { timeout: 2500 },
+        { timeout: 6000 },
       );
       expect((await near.readRecord(id))?.workerIds).toHaveLength(1);
       expect(runs.get(label)).toBe(1);
@@ -104,7 +104,7 @@ describe.concurrent("a network that swallows everything", () => {
       for (const enqueue of [() => note.enqueue("a", 0), () => note.enqueueMany([["a", 0]])]) {
         const startedAt = performance.now();
         await expect(enqueue()).rejects.toMatchObject(UNAVAILABLE);
-        expect(performance.now() - startedAt).toBeLessThan(1500);
+        expect(performance.now() - startedAt).toBeLessThan(4000);
       }
     });
   }, 20_000);
@@ -124,9 +124,9 @@ describe.concurrent("a network that swallows everything", () => {
         network[fault]();
         const enqueue = note.enqueue(createId(), 0).catch((error: unknown) => error);
         await sleep(200);
-        expect(await timed(worker.stop())).toBeLessThan(300 + 500 + 750);
+        expect(await timed(worker.stop())).toBeLessThan(300 + 500 + 2000);
         await running;
-        expect(await timed(backend.close())).toBeLessThan(6000);
+        expect(await timed(backend.close())).toBeLessThan(8000);
         expect(await enqueue).toMatchObject(UNAVAILABLE);
       });
     },
@@ -147,7 +147,10 @@ where pg_locks.relation = c.oid and mode = 'RowExclusiveLock'`,
         );
         return (rowCount ?? 0) > 0;
       };
-      await vi.waitFor(async () => expect(await isOpen()).toBe(true), { interval: 1 });
+      await vi.waitFor(async () => expect(await isOpen()).toBe(true), {
+        timeout: 10_000,
+        interval: 1,
+      });
       network.swallow();
       expect(await enqueue).toContain("did not answer");
       await vi.waitFor(async () => expect(await isOpen()).toBe(false), { timeout: 3000 });

@@ -226,7 +226,7 @@ describe("a server whose connections break", () => {
     const running = worker.run();
     const results = await count.enqueueMany(Array.from({ length: 300 }, (_, index) => [index]));
     for (let round = 0; round < 5; round++) {
-      await vi.waitFor(() => expect(ran.length).toBeGreaterThan(round * 40));
+      await vi.waitFor(() => expect(ran.length).toBeGreaterThan(round * 40), { timeout: 5000 });
       await pool.query(
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1",
         [name],
