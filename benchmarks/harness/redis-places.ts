@@ -76,14 +76,14 @@ class RedisPlace implements Place {
         url: `redis://127.0.0.1:${port}`,
       }),
     );
-    const client = new Redis(server.url);
+    const { url } = server;
+    const client = new Redis(url);
     const info = await client.info("server");
     const pid = Number(/process_id:(\d+)/.exec(info)?.[1]);
     // Only now: a server that starts with a log reads no dump.
     await client.config("SET", "appendonly", "yes");
     while (!/aof_rewrite_in_progress:0/.test(await client.info("persistence")));
-    const stop = (): Promise<void> => server.stop();
-    return new RedisPlace({ url: server.url, pid, client, folder, stop, onEnd });
+    return new RedisPlace({ url, pid, client, folder, stop: () => server.stop(), onEnd });
   }
 
   cpuUs(): number {

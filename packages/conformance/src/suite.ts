@@ -52,7 +52,7 @@ export class Suite {
     if (parallel === 1 || this.#isEnding) return;
     for (const next of this.requirements.slice(index + 1)) {
       if (this.#running.size >= parallel) return;
-      if (!this.#verdicts.has(next.id)) this.#begin(next);
+      if (!this.#verdicts.has(next.id)) void this.#begin(next);
     }
   }
 

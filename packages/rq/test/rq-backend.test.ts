@@ -5,6 +5,7 @@ import {
   InvalidTaskBackend,
   task,
   taskLog,
+  type EnqueueRequest,
 } from "@tasks/core";
 import { afterCommit, RQBackend } from "@tasks/rq";
 import { Redis } from "ioredis";
@@ -123,6 +124,42 @@ describe("retention", () => {
     expect((await later.refresh()).status).toBe("READY");
     await worker.stop();
     await running;
+    await backend.close();
+  });
+});
+
+describe("an enqueue that is sent twice", () => {
+  it("stores its task once, whatever has become of it meanwhile", async () => {
+    const { backend } = openBackend();
+    const id = createId();
+    const unique = {
+      key: "rq-backend.twice",
+      scope: "until-finished",
+      windowMs: 0,
+      onConflict: "reject",
+    } as const;
+    const request: EnqueueRequest = {
+      id,
+      taskName: echo.name,
+      args: ["once"],
+      argsJson: '["once"]',
+      queueName: "default",
+      priority: 0,
+      runAfter: null,
+      delayMs: null,
+      maxLost: 3,
+      metadata: {},
+      unique,
+      concurrency: null,
+    };
+    for (const status of ["READY", "SUCCESSFUL"]) {
+      expect(await backend.enqueue(request)).toMatchObject({ deduplicated: false });
+      expect(await backend.enqueueMany([request])).toHaveLength(1);
+      expect((await backend.list()).results).toHaveLength(1);
+      if (status === "READY") await drain(backend);
+      expect((await backend.getResult(id)).status).toBe("SUCCESSFUL");
+    }
+    expect((await backend.getResult(id)).attempts).toBe(1);
     await backend.close();
   });
 });
