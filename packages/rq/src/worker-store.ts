@@ -50,6 +50,9 @@ interface Held {
   readonly fence: number;
 }
 
+/** The time, queue, id and fields of what was claimed, and where to look on. */
+type ClaimAnswer = readonly [number, readonly (readonly [string, string, Fields])[], number];
+
 /** What the worker loop needs, on Redis. */
 export class RedisWorkerStore implements WorkerStore {
   readonly #parts: WorkerStoreParts;
@@ -93,22 +96,14 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   async claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
-    const { session, limit, id = "" } = request;
-    if (this.#isInDoubt()) await this.#releaseUnheld(session);
-    const values = [...leaseValues(session), JSON.stringify(session.workerId), limit, id];
-    let answer: readonly [number, readonly (readonly [string, string, Fields])[]];
-    try {
-      answer = (await this.#store.run(CLAIM, [...values, ...served(request)])) as typeof answer;
-    } catch (error) {
-      this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
-      throw error;
+    if (this.#isInDoubt()) await this.#releaseUnheld(request.session);
+    let passedOver = 0;
+    for (;;) {
+      const [now, jobs, lookOnFrom] = await this.#claimFrom(request, passedOver);
+      passedOver = lookOnFrom;
+      // Behind a heap of tasks that are not known here, others may wait.
+      if (jobs.length > 0 || lookOnFrom === 0) return this.#hold(request.session, now, jobs);
     }
-    const [now, jobs] = answer;
-    return jobs.map(([queue, jobId, fields]) => {
-      const claimed = new ClaimedJob(queue, jobId, fields, session.workerId, now);
-      this.#held.set(jobId, { queue, fence: claimed.fence });
-      return claimed;
-    });
   }
 
   async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
@@ -187,6 +182,29 @@ export class RedisWorkerStore implements WorkerStore {
 
   async unknownTasks(request: ClaimRequest): Promise<readonly string[]> {
     return (await this.#store.run(UNKNOWN_TASKS, served(request))) as readonly string[];
+  }
+
+  async #claimFrom(request: ClaimRequest, passedOver: number): Promise<ClaimAnswer> {
+    const { session, limit, id = "" } = request;
+    const values = [...leaseValues(session), JSON.stringify(session.workerId), limit, id];
+    try {
+      return (await this.#store.run(CLAIM, [
+        ...values,
+        passedOver,
+        ...served(request),
+      ])) as ClaimAnswer;
+    } catch (error) {
+      this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
+      throw error;
+    }
+  }
+
+  #hold({ workerId }: WorkerSession, now: number, jobs: ClaimAnswer[1]): readonly ClaimedTask[] {
+    return jobs.map(([queue, id, fields]) => {
+      const claimed = new ClaimedJob(queue, id, fields, workerId, now);
+      this.#held.set(id, { queue, fence: claimed.fence });
+      return claimed;
+    });
   }
 
   /** The usual end of an attempt, as one script. @returns answers by position; `undefined` for what needs the other way. */
