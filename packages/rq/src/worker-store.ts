@@ -3,7 +3,6 @@ import { clearTimeout as clearTimer, setTimeout as setTimer } from "node:timers"
 import type { TaskRecord } from "@tasks/core";
 import {
   transitions,
-  type AttemptChanges,
   type AttemptChecks,
   type AttemptUpdate,
   type ClaimRequest,
@@ -27,6 +26,7 @@ import { CLAIM } from "./scripts/claim.ts";
 import { CHECK_ATTEMPTS, SUCCEED, UPDATE } from "./scripts/complete.ts";
 import { READY_IN, UNKNOWN_TASKS } from "./scripts/look.ts";
 import { END_SESSION, FIND_LOST, HELD, RENEW } from "./scripts/sessions.ts";
+import { changeValues, leaseValues, servedValues } from "./worker-values.ts";
 
 /** Lost results dealt with in one call, so that a crash of many workers does not hold up one for long. */
 const RECOVER_RESULTS = 500;
@@ -170,7 +170,7 @@ export class RedisWorkerStore implements WorkerStore {
     signal.addEventListener("abort", () => resolve(), { once: true });
     let timer: NodeJS.Timeout | undefined;
     try {
-      const readyIn = (await this.#store.run(READY_IN, served(request))) as string;
+      const readyIn = (await this.#store.run(READY_IN, servedValues(request))) as string;
       if (readyIn === "0" || signal.aborted) return;
       timer = setTimer(resolve, readyIn === "" ? maxMs : Math.min(maxMs, Number(readyIn)));
       await promise;
@@ -181,7 +181,7 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   async unknownTasks(request: ClaimRequest): Promise<readonly string[]> {
-    return (await this.#store.run(UNKNOWN_TASKS, served(request))) as readonly string[];
+    return (await this.#store.run(UNKNOWN_TASKS, servedValues(request))) as readonly string[];
   }
 
   async #claimFrom(request: ClaimRequest, passedOver: number): Promise<ClaimAnswer> {
@@ -191,7 +191,7 @@ export class RedisWorkerStore implements WorkerStore {
       return (await this.#store.run(CLAIM, [
         ...values,
         passedOver,
-        ...served(request),
+        ...servedValues(request),
       ])) as ClaimAnswer;
     } catch (error) {
       this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
@@ -287,24 +287,4 @@ export class RedisWorkerStore implements WorkerStore {
   #drop(id: string, fence: number): void {
     if (this.#held.get(id)?.fence === fence) this.#held.delete(id);
   }
-}
-
-/** Values of `LEASE`. */
-function leaseValues(session: WorkerSession): ScriptValue[] {
-  const { sessionId, workerId, queueNames, concurrency, leaseMs } = session;
-  const shown = JSON.stringify({ workerId, queueNames, concurrency, leaseMs });
-  return [sessionId, leaseMs, shown.slice(0, -1)];
-}
-
-/** Values of `SERVED`. */
-function served({ queueNames, excludeQueues, taskNames }: ClaimRequest): ScriptValue[] {
-  return [queueNames, excludeQueues, taskNames].flatMap((names) => [names.length, ...names]);
-}
-
-/** Progress, metadata and logs as JSON text; "" for those that stay as they are. */
-function changeValues(changes: AttemptChanges | null): string[] {
-  if (changes === null) return ["", "", ""];
-  return [changes.progress, changes.metadata, changes.logs].map((value) =>
-    value === undefined ? "" : JSON.stringify(value),
-  );
 }
