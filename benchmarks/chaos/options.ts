@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import type { ChaosOptions } from "./run-chaos.ts";
 import { STORE_NAMES, type StoreName } from "./stores/store.ts";
 
-export const CHAOS_USAGE = `Usage: pnpm --dir benchmarks chaos [sqlite|postgres|redis|redis-everysec|redis-sentinel|redis-cluster] [options]
+export const CHAOS_USAGE = `Usage: pnpm --dir benchmarks chaos [sqlite|postgres|mariadb|redis|redis-everysec|redis-sentinel|redis-cluster] [options]
 
   redis           one server that writes everything through to the disk
   redis-everysec  one that does so once a second, and loses the rest in each crash, as if the power failed

@@ -1,5 +1,6 @@
 import type { Backend } from "@tasks/core";
 
+import { mariadb } from "./mariadb.ts";
 import { postgres } from "./postgres.ts";
 import { redisCluster, redisSentinel } from "./redis-replicated.ts";
 import { redis, redisEverysec } from "./redis.ts";
@@ -7,6 +8,7 @@ import { sqlite } from "./sqlite.ts";
 import type { ChaosStore, StoreName, StoreOptions } from "./store.ts";
 
 export const stores: Readonly<Record<StoreName, ChaosStore>> = {
+  mariadb,
   postgres,
   redis,
   "redis-cluster": redisCluster,

@@ -12,17 +12,17 @@ const LOOK_EVERY_MS = 20;
  * A server whose crash takes the last second with it. When a process is killed, what it wrote is safe with the operating system; when the power fails,
  * what the disk does not have is gone. So the log is cut to what it was a second before, which is what `appendfsync everysec` promises to keep.
  */
-export class PowerCut implements CrashableServer {
+export class PowerCut implements CrashableServer, Disposable {
   readonly #server: CrashableServer;
   readonly #folder: string;
+  readonly #timer: NodeJS.Timeout;
   /** Sizes seen, oldest first. */
   #sizes: { readonly atMs: number; readonly size: number }[] = [];
 
   constructor(server: CrashableServer, folder: string) {
     this.#server = server;
     this.#folder = join(folder, "appendonlydir");
-    // Ends with the process.
-    setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
   }
 
   async kill(): Promise<void> {
@@ -34,6 +34,10 @@ export class PowerCut implements CrashableServer {
 
   start(): Promise<void> {
     return this.#server.start();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
   }
 
   #look(): void {

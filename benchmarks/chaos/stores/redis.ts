@@ -4,32 +4,27 @@ import { startRestartableServer } from "../../../scripts/services/restartable-se
 import { TcpProxy } from "../../../scripts/services/tcp-proxy.ts";
 import { ClientBackend } from "./client-backend.ts";
 import { PowerCut } from "./power-cut.ts";
-import type { ChaosStore, CrashableServer } from "./store.ts";
+import type { ChaosStore } from "./store.ts";
 import { UnfencedRedis } from "./unfenced-redis.ts";
 
 /** A server of the run's own that writes everything through to the disk, reached through a network of the run's own. */
-export const redis: ChaosStore = createStore("", (server) => server);
+export const redis: ChaosStore = createStore("");
 
 /** One that does so once a second, as many are run, on a machine whose power fails. */
-export const redisEverysec: ChaosStore = createStore(
-  "everysec",
-  (server) => new PowerCut(server, server.folder),
-);
+export const redisEverysec: ChaosStore = createStore("everysec");
 
-function createStore(
-  variant: string,
-  toCrashable: (server: CrashableServer & { readonly folder: string }) => CrashableServer,
-): ChaosStore {
+function createStore(variant: "" | "everysec"): ChaosStore {
   return {
     start: async () => {
       const server = await startRestartableServer("redis", variant);
       const network = await TcpProxy.to(server.url);
+      const power = variant === "everysec" ? new PowerCut(server, server.folder) : null;
       const stop = async (): Promise<void> => {
+        power?.[Symbol.dispose]();
         await network[Symbol.asyncDispose]();
         await server[Symbol.asyncDispose]();
       };
-      const crashable = toCrashable(server);
-      return { url: network.url, server: crashable, network, [Symbol.asyncDispose]: stop };
+      return { url: network.url, server: power ?? server, network, [Symbol.asyncDispose]: stop };
     },
     createBackend: ({ url, leaseMs, broken }) => {
       // In proportion to the lease, as the defaults are.

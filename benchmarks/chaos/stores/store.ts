@@ -4,6 +4,7 @@ import type { TcpProxy } from "../../../scripts/services/tcp-proxy.ts";
 
 /** Kinds of stores that a run can be made on. */
 export const STORE_NAMES = [
+  "mariadb",
   "postgres",
   "redis",
   "redis-cluster",

@@ -16,8 +16,10 @@ export class Recovery {
   readonly #store: WorkerStore;
   readonly #session: WorkerSession;
   #lastLookMs = Number.NEGATIVE_INFINITY;
-  /** The last look failed. */
-  #isAway = false;
+  /** The last look came late, and only made sure that the store answers. */
+  #wasStalled = false;
+  /** How long the last look took to fail, in milliseconds; `undefined` when it did not. */
+  #failedAfterMs: number | undefined;
   #mayRecoverAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(backend: Backend, store: WorkerStore, session: WorkerSession) {
@@ -33,20 +35,26 @@ export class Recovery {
 
   /** To be called every `RECOVER_EVERY_MS`. */
   async look(): Promise<void> {
-    const now = performance.now();
-    const wasStalled = now - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
-    const wasAway = this.#isAway;
-    this.#isAway = true;
-    if (wasStalled || wasAway || now < this.#mayRecoverAtMs) {
-      await this.#store.checkAttempts(this.#session, []);
-    } else {
-      await this.#recover();
+    const startedAtMs = performance.now();
+    const isLate = startedAtMs - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
+    // Not twice in a row: on a machine that is always busy every look is late.
+    this.#wasStalled = isLate && !this.#wasStalled;
+    const failedAfterMs = this.#failedAfterMs;
+    const mayRecover =
+      !this.#wasStalled && failedAfterMs === undefined && startedAtMs >= this.#mayRecoverAtMs;
+    try {
+      if (mayRecover) await this.#recover();
+      else await this.#store.checkAttempts(this.#session, []);
+    } catch (error) {
+      this.#failedAfterMs = performance.now() - startedAtMs;
+      throw error;
     }
-    this.#isAway = false;
+    this.#failedAfterMs = undefined;
     this.#lastLookMs = performance.now();
-    // Renewals come three times in a lease, and after a failure within a second.
-    if (wasAway)
-      this.#mayRecoverAtMs = this.#lastLookMs + this.#session.leaseMs / 3 + RECOVER_EVERY_MS;
+    if (failedAfterMs === undefined) return;
+    // Renewals are tried again within a second. Those that hang, as the looks did, come three times in a lease.
+    const hungMs = Math.min(failedAfterMs, this.#session.leaseMs / 3);
+    this.#mayRecoverAtMs = this.#lastLookMs + RECOVER_EVERY_MS + hungMs;
   }
 
   async #recover(): Promise<void> {

@@ -42,6 +42,31 @@ describe("recovery", () => {
     });
   });
 
+  it("goes on where every look is late, because the machine is always busy", async () => {
+    const fn = vi.fn<() => void>();
+    const lost = task({ name: "recovery-always-late" }, fn);
+    await using backend = new MemoryBackend({ leaseMs: LEASE_MS });
+    await withBackends({ default: backend }, async () => {
+      await lost.enqueue();
+      await claimAndVanish(backend, lost.name);
+      const worker = await backend.createWorker();
+      const run = worker.run();
+      await nextTurn();
+      const now = performance.now.bind(performance);
+      let lateMs = 0;
+      const late = vi.spyOn(performance, "now").mockImplementation(() => now() + lateMs);
+      for (let look = 0; look < 3; look++) {
+        lateMs += 3 * LOOK_MS;
+        await vi.advanceTimersByTimeAsync(LOOK_MS);
+      }
+      late.mockRestore();
+      await nextTurn();
+      expect(fn).toHaveBeenCalledTimes(1);
+      await worker.stop();
+      await run;
+    });
+  });
+
   it("leaves everybody the time to renew when the store was away", async () => {
     const fn = vi.fn<() => void>();
     const lost = task({ name: "recovery-after-outage" }, fn);
@@ -51,11 +76,15 @@ describe("recovery", () => {
       await claimAndVanish(backend, lost.name);
       const worker = (await backend.createWorker()) as QueueWorker;
       const away = (["recoverLost", "checkAttempts"] as const).map((method) =>
-        vi.spyOn(worker.store, method).mockRejectedValue(new Error("away")),
+        vi.spyOn(worker.store, method).mockImplementation(async () => {
+          // Longer than a renewal may hang.
+          await new Promise((resolve) => setTimeout(resolve, LONG_LEASE_MS / 2));
+          throw new Error("away");
+        }),
       );
       const run = worker.run();
       await nextTurn();
-      await vi.advanceTimersByTimeAsync(4 * LOOK_MS);
+      await vi.advanceTimersByTimeAsync(LOOK_MS + LONG_LEASE_MS / 2);
       for (const method of away) method.mockRestore();
       // The first look after the outage, then a third of a lease and a second.
       await vi.advanceTimersByTimeAsync(LOOK_MS + LONG_LEASE_MS / 3);

@@ -23,5 +23,9 @@ export function duplicateClient(client: RedisClient): RedisClient {
   const options = { lazyConnect: true, maxRetriesPerRequest: null } as const;
   return client.isCluster
     ? (client as Cluster).duplicate([], { lazyConnect: true, redisOptions: options })
-    : (client as Redis).duplicate(options);
+    : (client as Redis).duplicate({
+        ...options,
+        // We subscribe ourselves; the client would not catch the error when the connection breaks meanwhile.
+        autoResubscribe: false,
+      });
 }

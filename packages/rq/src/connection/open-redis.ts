@@ -62,7 +62,11 @@ export function openRedis({ url, connection }: RedisSource): OpenedRedis {
 function awaitGreeting(client: Redis): void {
   const { stream } = client;
   const callOff = afterSilence(GREETING_TIMEOUT_MS, () => stream.destroy());
-  client.once("ready", callOff).once("close", callOff);
+  const onEnd = (): void => {
+    callOff();
+    client.off("ready", onEnd).off("close", onEnd);
+  };
+  client.on("ready", onEnd).on("close", onEnd);
 }
 
 function checked(connection: RedisClient): Omit<OpenedRedis, "isOwn"> {
