@@ -50,10 +50,10 @@ export async function storm(run: Run, faults: readonly Fault[]): Promise<Storm> 
 }
 
 function kill({ workers }: Run, { victim }: Fault): void {
-  // Whoever is stalled stays so for its time.
+  // Whoever is stalled stays so for its time. On a machine that is slow to start workers somebody has to stay who takes over.
   const candidates = workers.awake;
-  const chosen = candidates[Math.floor(victim * candidates.length)];
-  if (chosen !== undefined) workers.kill(chosen);
+  if (candidates.length < 2) return;
+  workers.kill(candidates[Math.floor(victim * candidates.length)]!);
 }
 
 async function stall({ workers, leaseMs }: Run, { victim }: Fault): Promise<void> {

@@ -23,10 +23,11 @@ const SMALL: Omit<ChaosOptions, "store"> = {
 /** What else goes wrong on a server, for which leases have to be longer. */
 const ON_SERVER = { ...SMALL, crashes: 1, cuts: 2, leaseMs: 1000 };
 /** The other stores take too long to set up, or lose what they say they lose. */
-const STORES = ["sqlite", "postgres", "redis"] as const;
+const STORES = ["sqlite", "postgres", "mariadb", "redis"] as const;
 const RUNS: Readonly<Record<(typeof STORES)[number], ChaosOptions>> = {
   sqlite: { store: "sqlite", ...SMALL },
   postgres: { store: "postgres", ...ON_SERVER },
+  mariadb: { store: "mariadb", ...ON_SERVER },
   redis: { store: "redis", ...ON_SERVER },
 };
 

@@ -1,12 +1,9 @@
 import { once } from "node:events";
-import { connect, createServer, Socket, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
 import { expect, it, onTestFinished } from "vitest";
 
 import { TcpProxy } from "./tcp-proxy.ts";
-
-/** How long nothing must be heard to count as silence, in milliseconds. */
-const SILENCE_MS = 150;
 
 /** A server that says everything back, behind a proxy. */
 async function openEcho(): Promise<TcpProxy> {
@@ -29,12 +26,10 @@ async function dial({ url }: TcpProxy): Promise<Socket> {
   return socket;
 }
 
-/** What comes back, within a time in milliseconds. */
-async function says(socket: Socket, text: string, withinMs = 10_000): Promise<string> {
+async function says(socket: Socket, text: string, withinMs = 5000): Promise<string> {
   socket.write(text);
-  const [answer] = (await once(socket, "data", { signal: AbortSignal.timeout(withinMs) })) as [
-    Buffer,
-  ];
+  const signal = AbortSignal.timeout(withinMs);
+  const [answer] = (await once(socket, "data", { signal })) as [Buffer];
   return String(answer);
 }
 
@@ -49,20 +44,19 @@ it("cuts what is open with a reset, and welcomes what is new", async () => {
   const proxy = await openEcho();
   const socket = await dial(proxy);
   await says(socket, "hello");
-  const failed = once(socket, "error");
+  const reset = once(socket, "error");
   proxy.cut();
-  const [error] = (await failed) as [Error];
-  expect(error).toMatchObject({ code: "ECONNRESET" });
+  expect(await reset).toMatchObject([{ code: "ECONNRESET" }]);
   expect(await says(await dial(proxy), "again")).toBe("again");
 });
 
 it("refuses everybody until it passes again", async () => {
   const proxy = await openEcho();
   proxy.refuse();
-  const refused = await dial(proxy).catch((error: unknown) => error);
-  // Refused at once, or as soon as it was let in.
-  if (refused instanceof Socket) await once(refused, "close");
-  expect(proxy.size).toBe(0);
+  // The reset may come before the connection is noticed, or after.
+  const refused = await dial(proxy).catch(() => undefined);
+  if (refused !== undefined) await once(refused, "close");
+  expect([proxy.tries, proxy.size]).toEqual([1, 0]);
   proxy.pass();
   expect(await says(await dial(proxy), "again")).toBe("again");
 });
@@ -73,11 +67,12 @@ it("swallows without a word, not even a goodbye; what was swallowed stays dead",
   await says(before, "hello");
   proxy.swallow();
   const during = await dial(proxy);
-  for (const socket of [before, during])
-    await expect(says(socket, "hello", SILENCE_MS)).rejects.toThrow("aborted");
+  for (const socket of [before, during]) {
+    await expect(says(socket, "hello", 150)).rejects.toThrow("aborted");
+  }
   before.end();
   proxy.pass();
-  await expect(says(during, "hello", SILENCE_MS)).rejects.toThrow("aborted");
+  await expect(says(during, "hello", 150)).rejects.toThrow("aborted");
   expect([before.closed, during.closed]).toEqual([false, false]);
   expect(await says(await dial(proxy), "again")).toBe("again");
 });

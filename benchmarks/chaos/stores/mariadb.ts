@@ -2,6 +2,7 @@ import { DatabaseBackend } from "@tasks/db";
 
 import { startRestartableServer } from "../../../scripts/services/restartable-server.ts";
 import { TcpProxy } from "../../../scripts/services/tcp-proxy.ts";
+import { PoolBackend } from "./pool-backend.ts";
 import type { ChaosStore } from "./store.ts";
 import { unfencedPool } from "./unfenced-mariadb.ts";
 
@@ -21,5 +22,5 @@ export const mariadb: ChaosStore = {
   createBackend: ({ url, leaseMs, broken }) =>
     broken === null
       ? new DatabaseBackend({ url, poolSize: 4, leaseMs })
-      : new DatabaseBackend({ database: unfencedPool(url), leaseMs }),
+      : new PoolBackend({ database: unfencedPool(url), leaseMs }),
 };

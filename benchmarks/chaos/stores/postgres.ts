@@ -2,6 +2,7 @@ import { DatabaseBackend } from "@tasks/db";
 
 import { startRestartableServer } from "../../../scripts/services/restartable-server.ts";
 import { TcpProxy } from "../../../scripts/services/tcp-proxy.ts";
+import { PoolBackend } from "./pool-backend.ts";
 import type { ChaosStore } from "./store.ts";
 import { unfencedPool } from "./unfenced-postgres.ts";
 
@@ -23,6 +24,6 @@ export const postgres: ChaosStore = {
     const limits = { leaseMs, answerLimitMs: leaseMs };
     return broken === null
       ? new DatabaseBackend({ url, poolSize: 4, ...limits })
-      : new DatabaseBackend({ database: unfencedPool(url), ...limits });
+      : new PoolBackend({ database: unfencedPool(url), ...limits });
   },
 };

@@ -13,7 +13,7 @@ afterAll(() => kysely.destroy());
 testBackend({
   name: "@tasks/db, PGlite by Kysely",
   oneConnection: true,
-  parallel: 8,
+  parallel: 3,
   createBackend: ({ namespace, ...options }) =>
     openBackend({ kysely, heartbeat: "timer", tablePrefix: `${namespace}_`, ...options }),
   destroy: async ({ namespace }) => {

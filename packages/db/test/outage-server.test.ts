@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createId, task, taskFinished, taskLog, withBackends } from "@tasks/core";
 import { DatabaseBackend } from "@tasks/db";
 import { Client, Pool } from "pg";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi, type TestContext } from "vitest";
 
 import {
   startRestartableServer,
@@ -15,8 +15,10 @@ import { linger, mark } from "./support/tasks.ts";
 
 taskLog.connect(() => undefined);
 const UNAVAILABLE = { code: "TASKS_BACKEND_UNAVAILABLE" };
-/** How soon work goes on when the server is back, in milliseconds. */
-const RESUMED = { timeout: 2000, interval: 20 };
+/** How soon work goes on when the server is back, in milliseconds: two seconds, and one for a busy machine. */
+const RESUMED = { timeout: 3000, interval: 20 };
+/** How long to wait for what comes before. */
+const PREPARED = { timeout: 10_000, interval: 20 };
 
 const folder = createFolder();
 let server: RestartableServer;
@@ -33,7 +35,7 @@ const note = task({ name: "outage.note" }, async (label: string, ms: number) => 
 });
 
 /** A database of the test's own, by one of whose users the backend connects. */
-async function open(): Promise<{
+async function open({ onTestFinished }: TestContext): Promise<{
   readonly backend: DatabaseBackend;
   readonly url: string;
   readonly user: string;
@@ -69,7 +71,8 @@ async function working<T>(
   intervalMs = 100,
 ): Promise<T> {
   return withBackends({ default: backend }, async () => {
-    const worker = await backend.createWorker({ intervalMs, concurrency: 5 });
+    const options = { intervalMs, concurrency: 5, shutdownTimeoutMs: 1000 };
+    const worker = await backend.createWorker(options);
     const running = worker.run();
     try {
       return await action();
@@ -81,21 +84,21 @@ async function working<T>(
 }
 
 describe("a server that is killed", () => {
-  it("gets what had finished meanwhile when it is back, without a second attempt, and each end is told once", async () => {
-    const { backend } = await open();
+  it("gets what had finished meanwhile when it is back, without a second attempt, and each end is told once", async (context) => {
+    const { backend } = await open(context);
     const told: string[] = [];
-    onTestFinished(taskFinished.connect(({ taskResult }) => void told.push(taskResult.id)));
+    context.onTestFinished(taskFinished.connect(({ taskResult }) => void told.push(taskResult.id)));
     await working(backend, async () => {
       const labels = Array.from({ length: 12 }, () => createId());
       // Some end before, some while it is away, some are not begun yet.
       const results = await note.enqueueMany(labels.map((label) => [label, 400]));
-      await vi.waitFor(() => expect(runs.has(labels[4]!)).toBe(true), RESUMED);
+      await vi.waitFor(() => expect(runs.has(labels[4]!)).toBe(true), PREPARED);
       await server.kill();
       await sleep(1200);
       await server.start();
       await vi.waitFor(
         async () => expect(await backend.counts()).toMatchObject({ SUCCESSFUL: 12 }),
-        { timeout: 3500, interval: 20 },
+        { timeout: RESUMED.timeout + 1500, interval: 20 },
       );
       for (const label of labels) expect(runs.get(label)).toBe(1);
       for (const result of results) {
@@ -106,8 +109,8 @@ describe("a server that is killed", () => {
     });
   }, 30_000);
 
-  it("finds idle workers working within 2 s, and woken by notifications again", async () => {
-    const { backend, url, admin, user } = await open();
+  it("finds idle workers working within 2 s, and woken by notifications again", async (context) => {
+    const { backend, url, admin, user } = await open(context);
     await using other = new DatabaseBackend({ url, poolSize: 2 });
     await working(
       backend,
@@ -136,8 +139,8 @@ describe("a server that is killed", () => {
     );
   }, 30_000);
 
-  it("leaves a worker process alive, which goes on and can be stopped", async () => {
-    const { backend, url } = await open();
+  it("leaves a worker process alive, which goes on and can be stopped", async (context) => {
+    const { backend, url } = await open(context);
     const journal = folder.path("killed.journal");
     await withBackends({ default: backend }, async () => {
       const running = await linger.enqueue("kept", 1000);
@@ -161,12 +164,12 @@ describe("a server that is killed", () => {
 });
 
 describe.concurrent("a server that takes nothing for a while", () => {
-  it("may be read-only: enqueue says so, and the worker waits and goes on", async () => {
-    const { backend, admin, user } = await open();
+  it("may be read-only: enqueue says so, and the worker waits and goes on", async (context) => {
+    const { backend, admin, user } = await open(context);
     await working(backend, async () => {
       const label = createId();
       const held = await note.enqueue(label, 300);
-      await vi.waitFor(() => expect(runs.has(label)).toBe(true), RESUMED);
+      await vi.waitFor(() => expect(runs.has(label)).toBe(true), PREPARED);
       await admin.query(`alter role ${user} set default_transaction_read_only = on`);
       await admin.query(
         "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1",
@@ -195,12 +198,12 @@ describe.concurrent("a server that takes nothing for a while", () => {
     });
   }, 30_000);
 
-  it("may have too many clients", async () => {
-    const { backend, admin, user } = await open();
+  it("may have too many clients", async (context) => {
+    const { backend, admin, user } = await open(context);
     await working(backend, async () => {
       const label = createId();
       const held = await note.enqueue(label, 300);
-      await vi.waitFor(() => expect(runs.has(label)).toBe(true), RESUMED);
+      await vi.waitFor(() => expect(runs.has(label)).toBe(true), PREPARED);
       await admin.query(`alter role ${user} connection limit 0`);
       await admin.query(
         "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1",
@@ -218,12 +221,12 @@ describe.concurrent("a server that takes nothing for a while", () => {
     });
   }, 30_000);
 
-  it("may have a full disk, here by a trigger that fails as one would", async () => {
-    const { backend, admin } = await open();
+  it("may have a full disk, here by a trigger that fails as one would", async (context) => {
+    const { backend, admin } = await open(context);
     await working(backend, async () => {
       const label = createId();
       const held = await note.enqueue(label, 300);
-      await vi.waitFor(() => expect(runs.has(label)).toBe(true), RESUMED);
+      await vi.waitFor(() => expect(runs.has(label)).toBe(true), PREPARED);
       await admin.query(`create function full_disk() returns trigger language plpgsql as $$ begin
         raise exception 'could not extend file: No space left on device' using errcode = 'disk_full'; end $$`);
       for (const table of ["tasks_results", "tasks_workers"]) {

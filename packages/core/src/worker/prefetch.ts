@@ -1,5 +1,5 @@
 /** Most tasks claimed ahead. */
-const MOST = 500;
+const MOST = 1000;
 /** How much work to claim ahead, in milliseconds of running time. */
 const AHEAD_MS = 25;
 /** Tasks that take longer than this are never claimed ahead, in milliseconds. */

@@ -16,6 +16,8 @@ export class Recovery {
   readonly #store: WorkerStore;
   readonly #session: WorkerSession;
   #lastLookMs = Number.NEGATIVE_INFINITY;
+  /** The last look came late, and only made sure that the store answers. */
+  #wasStalled = false;
   /** How long the last look took to fail, in milliseconds; `undefined` when it did not. */
   #failedAfterMs: number | undefined;
   #mayRecoverAtMs = Number.NEGATIVE_INFINITY;
@@ -34,10 +36,12 @@ export class Recovery {
   /** To be called every `RECOVER_EVERY_MS`. */
   async look(): Promise<void> {
     const startedAtMs = performance.now();
-    const wasStalled = startedAtMs - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
+    const isLate = startedAtMs - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
+    // Not twice in a row: on a machine that is always busy every look is late.
+    this.#wasStalled = isLate && !this.#wasStalled;
     const failedAfterMs = this.#failedAfterMs;
     const mayRecover =
-      !wasStalled && failedAfterMs === undefined && startedAtMs >= this.#mayRecoverAtMs;
+      !this.#wasStalled && failedAfterMs === undefined && startedAtMs >= this.#mayRecoverAtMs;
     try {
       if (mayRecover) await this.#recover();
       else await this.#store.checkAttempts(this.#session, []);

@@ -20,7 +20,7 @@ it("claims more and more ahead while tasks are short and the store gives all tha
     prefetch.claimed(limit, limit);
     return prefetch.size(10);
   });
-  expect(sizes).toEqual([32, 64, 128, 256, 500, 500]);
+  expect(sizes).toEqual([32, 64, 128, 256, 512, 1000]);
 });
 
 it("starts over when the store gives less, when claimed tasks had to wait, and when tasks get long", () => {

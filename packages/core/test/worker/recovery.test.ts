@@ -42,6 +42,31 @@ describe("recovery", () => {
     });
   });
 
+  it("goes on where every look is late, because the machine is always busy", async () => {
+    const fn = vi.fn<() => void>();
+    const lost = task({ name: "recovery-always-late" }, fn);
+    await using backend = new MemoryBackend({ leaseMs: LEASE_MS });
+    await withBackends({ default: backend }, async () => {
+      await lost.enqueue();
+      await claimAndVanish(backend, lost.name);
+      const worker = await backend.createWorker();
+      const run = worker.run();
+      await nextTurn();
+      const now = performance.now.bind(performance);
+      let lateMs = 0;
+      const late = vi.spyOn(performance, "now").mockImplementation(() => now() + lateMs);
+      for (let look = 0; look < 3; look++) {
+        lateMs += 3 * LOOK_MS;
+        await vi.advanceTimersByTimeAsync(LOOK_MS);
+      }
+      late.mockRestore();
+      await nextTurn();
+      expect(fn).toHaveBeenCalledTimes(1);
+      await worker.stop();
+      await run;
+    });
+  });
+
   it("leaves everybody the time to renew when the store was away", async () => {
     const fn = vi.fn<() => void>();
     const lost = task({ name: "recovery-after-outage" }, fn);

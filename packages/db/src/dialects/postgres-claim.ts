@@ -49,9 +49,30 @@ export async function claimTasks(
 function toClaimed(rows: readonly Row[], { session }: ClaimRequest): readonly Row[] {
   const { sessionId, workerId } = session;
   const firstWorkers = JSON.stringify([workerId]);
-  const claimed = rows.map((row) =>
-    claimedRow(row, { now: toNumber(row["last_attempted_at"]), sessionId, firstWorkers }),
-  );
+  const claimed = rows.map((row) => {
+    const [now, priority, due, enqueued_at, max_lost, run_after = null] = toText(
+      row["numbers"],
+    ).split(" ");
+    const { seq, id, fence, queue_name, task_name, metadata, args, history } = row;
+    return claimedRow(
+      {
+        seq,
+        id,
+        fence,
+        queue_name,
+        task_name,
+        priority,
+        due,
+        run_after,
+        enqueued_at,
+        max_lost,
+        metadata,
+        args,
+        history,
+      },
+      { now, sessionId, firstWorkers },
+    );
+  });
   // `returning` promises no order.
   return claimed.length > 1 ? claimed.sort(compareRows) : claimed;
 }
