@@ -23,6 +23,7 @@ export class RedisPlaces implements Places {
     process.once("exit", () => {
       for (const { pid } of this.#places) process.kill(pid, "SIGKILL");
     });
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   }
 
   async create(template?: Place): Promise<Place> {

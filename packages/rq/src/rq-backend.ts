@@ -1,9 +1,7 @@
 import {
   announceFinished,
   Backend,
-  InvalidTaskBackend,
   isFinished,
-  type BackendOptions,
   type BackendSupports,
   type CheckMessage,
   type Enqueued,
@@ -26,34 +24,17 @@ import type { Queue } from "bullmq";
 import { toCommitHook } from "./after-commit.ts";
 import { openBullQueue } from "./bull-queue.ts";
 import { checkRedis } from "./check-redis.ts";
-import { openRedis, type RedisSource } from "./connection/open-redis.ts";
+import { openRedis } from "./connection/open-redis.ts";
 import { RedisStore } from "./connection/redis-store.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import { Monitor } from "./monitor.ts";
 import { Notifications } from "./notifications.ts";
+import { resolveOptions, type ResolvedOptions, type RQBackendOptions } from "./options.ts";
 import { prune } from "./prune.ts";
 import { Records } from "./records.ts";
 import { ResultWaiter } from "./result-waiter.ts";
 import { Retention } from "./retention.ts";
 import { RedisWorkerStore } from "./worker-store.ts";
-
-/** Options of `RQBackend`: one of `url` and `connection`, and how to use it. */
-export interface RQBackendOptions extends BackendOptions, RedisSource {
-  /** What keys begin with, in braces: letters, digits, `_`, `.`, `-`, up to 64. Backends under other aliases than "default" add theirs. @default "tasks" */
-  readonly prefix?: string | undefined;
-  /** How long a worker's lease lasts without a heartbeat, in milliseconds, 100…3,600,000. A dead worker's tasks run elsewhere after it. @default 15000 */
-  readonly leaseMs?: number | undefined;
-  /** What renews leases: a thread with a connection of its own, or the event loop. @default "thread" with `url`, "timer" with `connection` */
-  readonly heartbeat?: "thread" | "timer" | undefined;
-  /** Workers delete finished results after this, in milliseconds. @default they are kept until `prune()` */
-  readonly keepFinishedMs?: number | undefined;
-  /** The same for FAILED results. @default keepFinishedMs */
-  readonly keepFailedMs?: number | undefined;
-  /** How long an answer of the server is waited for, in milliseconds, 100…600,000. @default 10000 */
-  readonly commandTimeoutMs?: number | undefined;
-  /** Largest JSON text of one payload, in bytes, 1…100,000,000. @default 1048576 */
-  readonly maxPayloadBytes?: number | undefined;
-}
 
 /** How long closing waits for enqueues that are under way, in milliseconds. */
 const LAST_ENQUEUES_MS = 1000;
@@ -73,41 +54,25 @@ export class RQBackend extends Backend {
   readonly #notifications: Notifications;
   readonly #waiter: ResultWaiter;
   readonly #retention: Retention;
-  readonly #heartbeat: "thread" | "timer";
-  readonly #isTimedUnasked: boolean;
-  readonly #leaseMs: number;
+  readonly #options: ResolvedOptions;
   #closing: Promise<void> | undefined;
 
   /** Connects to nothing yet. @throws InvalidTaskBackend */
   constructor(options: RQBackendOptions) {
     super(options);
-    const { prefix = "tasks", leaseMs = 15_000, maxPayloadBytes = 1_048_576 } = options;
-    this.#leaseMs = wholeNumber("leaseMs", leaseMs, 100, 3_600_000);
-    this.supports = Object.freeze({
-      ...SUPPORTS,
-      maxPayloadBytes: wholeNumber("maxPayloadBytes", maxPayloadBytes, 1, 100_000_000),
-      recoveryMs: leaseMs + 2000,
-    });
-    const commandTimeoutMs = options.commandTimeoutMs ?? 10_000;
-    wholeNumber("commandTimeoutMs", commandTimeoutMs, 100, 600_000);
-    assertPrefix(prefix);
     const redis = openRedis(options);
-    const canThread = redis.address !== null;
-    this.#heartbeat = heartbeat(options.heartbeat, canThread);
-    this.#isTimedUnasked = options.heartbeat === undefined && !canThread;
+    const resolved = resolveOptions(options, redis.address !== null);
+    this.#options = resolved;
+    this.supports = resolved.supports;
     const root = (): string =>
-      this.alias === "default" ? `{${prefix}}` : `{${prefix}:${this.alias}}`;
-    this.#store = new RedisStore(redis, root, commandTimeoutMs);
+      this.alias === "default" ? `{${resolved.prefix}}` : `{${resolved.prefix}:${this.alias}}`;
+    this.#store = new RedisStore(redis, root, resolved.commandTimeoutMs);
     this.#records = new Records(this.#store);
     this.#enqueuer = new Enqueuer(this.#store);
     this.#monitor = new Monitor(this.#store, this.#records);
     this.#notifications = new Notifications(this.#store);
     this.#waiter = new ResultWaiter(this.#store, this.#notifications);
-    this.#retention = new Retention(
-      this.#store,
-      age("keepFinishedMs", options.keepFinishedMs),
-      age("keepFailedMs", options.keepFailedMs),
-    );
+    this.#retention = new Retention(this.#store, resolved);
   }
 
   override async enqueue(request: EnqueueRequest, options?: EnqueueOptions): Promise<Enqueued> {
@@ -144,11 +109,14 @@ export class RQBackend extends Backend {
   }
 
   override async createWorker(options: WorkerOptions = {}): Promise<Worker> {
-    return new QueueWorker(this, this.#workerStore(), { ...options, leaseMs: this.#leaseMs });
+    return new QueueWorker(this, this.#workerStore(), {
+      ...options,
+      leaseMs: this.#options.leaseMs,
+    });
   }
 
   override runTask(id: string): Promise<TaskResult> {
-    return runOne(this, this.#workerStore(), id, this.#leaseMs);
+    return runOne(this, this.#workerStore(), id, this.#options.leaseMs);
   }
 
   override listRecords(options: ListOptions): Promise<RecordPage> {
@@ -188,7 +156,7 @@ export class RQBackend extends Backend {
   }
 
   override check(): Promise<readonly CheckMessage[]> {
-    return checkRedis(this.#store, this.#isTimedUnasked);
+    return checkRedis(this.#store, this.#options.isTimedUnasked);
   }
 
   override close(): Promise<void> {
@@ -231,67 +199,13 @@ export class RQBackend extends Backend {
       records: this.#records,
       notifications: this.#notifications,
       retention: this.#retention,
-      heartbeat: this.#heartbeat,
+      heartbeat: this.#options.heartbeat,
     });
   }
 }
-
-const SUPPORTS = {
-  defer: true,
-  asyncTask: true,
-  getResult: true,
-  priority: true,
-  batch: true,
-  cancel: true,
-  retry: true,
-  timeout: true,
-  unique: true,
-  concurrency: false,
-  schedule: false,
-  progress: true,
-  metadata: true,
-  logs: true,
-  list: true,
-  pause: false,
-  wait: true,
-  worker: true,
-  transaction: "after-commit",
-  timeResolutionMs: 1,
-} as const;
 
 /** A delay counts from the call, not from the commit. */
 function sooner(request: EnqueueRequest, waitedMs: number): EnqueueRequest {
   const { delayMs } = request;
   return delayMs === null ? request : { ...request, delayMs: Math.max(0, delayMs - waitedMs) };
-}
-
-function heartbeat(wanted: unknown, canThread: boolean): "thread" | "timer" {
-  if (wanted === undefined) return canThread ? "thread" : "timer";
-  if (wanted !== "thread" && wanted !== "timer") {
-    throw new InvalidTaskBackend(
-      `heartbeat must be "thread" or "timer", not ${JSON.stringify(wanted)}.`,
-    );
-  }
-  if (wanted === "thread" && !canThread) {
-    throw new InvalidTaskBackend('heartbeat "thread" needs a server given by url.');
-  }
-  return wanted;
-}
-
-function assertPrefix(prefix: unknown): void {
-  if (typeof prefix === "string" && /^[A-Za-z0-9_.-]{1,64}$/.test(prefix)) return;
-  throw new InvalidTaskBackend(
-    `prefix must be 1 to 64 letters, digits, "_", "." or "-", not ${JSON.stringify(prefix)?.slice(0, 80)}.`,
-  );
-}
-
-function age(name: string, value: number | undefined): number | undefined {
-  return value === undefined ? undefined : wholeNumber(name, value, 0, Number.MAX_SAFE_INTEGER);
-}
-
-function wholeNumber(name: string, value: number, low: number, high: number): number {
-  if (Number.isInteger(value) && value >= low && value <= high) return value;
-  throw new InvalidTaskBackend(
-    `${name} must be a whole number from ${low} to ${high}, not ${String(value)}.`,
-  );
 }

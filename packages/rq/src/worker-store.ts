@@ -3,7 +3,6 @@ import { clearTimeout as clearTimer, setTimeout as setTimer } from "node:timers"
 import type { TaskRecord } from "@tasks/core";
 import {
   transitions,
-  type AttemptChanges,
   type AttemptChecks,
   type AttemptUpdate,
   type ClaimRequest,
@@ -27,6 +26,7 @@ import { CLAIM } from "./scripts/claim.ts";
 import { CHECK_ATTEMPTS, SUCCEED, UPDATE } from "./scripts/complete.ts";
 import { READY_IN, UNKNOWN_TASKS } from "./scripts/look.ts";
 import { END_SESSION, FIND_LOST, HELD, RENEW } from "./scripts/sessions.ts";
+import { changeValues, leaseValues, servedValues } from "./worker-values.ts";
 
 /** Lost results dealt with in one call, so that a crash of many workers does not hold up one for long. */
 const RECOVER_RESULTS = 500;
@@ -49,6 +49,9 @@ interface Held {
   readonly queue: string;
   readonly fence: number;
 }
+
+/** The time, queue, id and fields of what was claimed, and where to look on. */
+type ClaimAnswer = readonly [number, readonly (readonly [string, string, Fields])[], number];
 
 /** What the worker loop needs, on Redis. */
 export class RedisWorkerStore implements WorkerStore {
@@ -93,22 +96,14 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   async claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
-    const { session, limit, id = "" } = request;
-    if (this.#isInDoubt()) await this.#releaseUnheld(session);
-    const values = [...leaseValues(session), JSON.stringify(session.workerId), limit, id];
-    let answer: readonly [number, readonly (readonly [string, string, Fields])[]];
-    try {
-      answer = (await this.#store.run(CLAIM, [...values, ...served(request)])) as typeof answer;
-    } catch (error) {
-      this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
-      throw error;
+    if (this.#isInDoubt()) await this.#releaseUnheld(request.session);
+    let passedOver = 0;
+    for (;;) {
+      const [now, jobs, lookOnFrom] = await this.#claimFrom(request, passedOver);
+      passedOver = lookOnFrom;
+      // Behind a heap of tasks that are not known here, others may wait.
+      if (jobs.length > 0 || lookOnFrom === 0) return this.#hold(request.session, now, jobs);
     }
-    const [now, jobs] = answer;
-    return jobs.map(([queue, jobId, fields]) => {
-      const claimed = new ClaimedJob(queue, jobId, fields, session.workerId, now);
-      this.#held.set(jobId, { queue, fence: claimed.fence });
-      return claimed;
-    });
   }
 
   async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
@@ -175,7 +170,7 @@ export class RedisWorkerStore implements WorkerStore {
     signal.addEventListener("abort", () => resolve(), { once: true });
     let timer: NodeJS.Timeout | undefined;
     try {
-      const readyIn = (await this.#store.run(READY_IN, served(request))) as string;
+      const readyIn = (await this.#store.run(READY_IN, servedValues(request))) as string;
       if (readyIn === "0" || signal.aborted) return;
       timer = setTimer(resolve, readyIn === "" ? maxMs : Math.min(maxMs, Number(readyIn)));
       await promise;
@@ -186,7 +181,30 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   async unknownTasks(request: ClaimRequest): Promise<readonly string[]> {
-    return (await this.#store.run(UNKNOWN_TASKS, served(request))) as readonly string[];
+    return (await this.#store.run(UNKNOWN_TASKS, servedValues(request))) as readonly string[];
+  }
+
+  async #claimFrom(request: ClaimRequest, passedOver: number): Promise<ClaimAnswer> {
+    const { session, limit, id = "" } = request;
+    const values = [...leaseValues(session), JSON.stringify(session.workerId), limit, id];
+    try {
+      return (await this.#store.run(CLAIM, [
+        ...values,
+        passedOver,
+        ...servedValues(request),
+      ])) as ClaimAnswer;
+    } catch (error) {
+      this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
+      throw error;
+    }
+  }
+
+  #hold({ workerId }: WorkerSession, now: number, jobs: ClaimAnswer[1]): readonly ClaimedTask[] {
+    return jobs.map(([queue, id, fields]) => {
+      const claimed = new ClaimedJob(queue, id, fields, workerId, now);
+      this.#held.set(id, { queue, fence: claimed.fence });
+      return claimed;
+    });
   }
 
   /** The usual end of an attempt, as one script. @returns answers by position; `undefined` for what needs the other way. */
@@ -269,24 +287,4 @@ export class RedisWorkerStore implements WorkerStore {
   #drop(id: string, fence: number): void {
     if (this.#held.get(id)?.fence === fence) this.#held.delete(id);
   }
-}
-
-/** Values of `LEASE`. */
-function leaseValues(session: WorkerSession): ScriptValue[] {
-  const { sessionId, workerId, queueNames, concurrency, leaseMs } = session;
-  const shown = JSON.stringify({ workerId, queueNames, concurrency, leaseMs });
-  return [sessionId, leaseMs, shown.slice(0, -1)];
-}
-
-/** Values of `SERVED`. */
-function served({ queueNames, excludeQueues, taskNames }: ClaimRequest): ScriptValue[] {
-  return [queueNames, excludeQueues, taskNames].flatMap((names) => [names.length, ...names]);
-}
-
-/** Progress, metadata and logs as JSON text; "" for those that stay as they are. */
-function changeValues(changes: AttemptChanges | null): string[] {
-  if (changes === null) return ["", "", ""];
-  return [changes.progress, changes.metadata, changes.logs].map((value) =>
-    value === undefined ? "" : JSON.stringify(value),
-  );
 }

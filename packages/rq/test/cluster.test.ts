@@ -83,7 +83,7 @@ describe("a cluster", () => {
   it("moves the keys of a backend to another node while its tasks run, and none is lost or runs twice", async () => {
     const prefix = `t${createId()}`;
     const backend = open(prefix);
-    const tasks = labels(400);
+    const tasks = labels(200);
     await withBackends({ default: backend }, () => work.enqueueMany(tasks));
     await startWorker(backend);
     await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20));

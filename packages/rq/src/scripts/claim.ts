@@ -32,9 +32,11 @@ end
 /**
  * Claims ready tasks, those that fell due included.
  *
- * Arguments: the lease's (see `sessions.ts`), worker id as JSON, limit, id or "" for whatever is ready, and what is served (see `SERVED`).
+ * Arguments: the lease's (see `sessions.ts`), worker id as JSON, limit, id or "" for whatever is ready, how many jobs of each queue to pass over, and what
+ * is served (see `SERVED`).
  *
- * Answers with the time, then for each task its queue, id, and hash as it was before the claim. Whoever reads it does the same to it as is done here.
+ * Answers with the time; for each task its queue, id, and hash as it was before the claim (whoever reads it does the same to it as is done here); and how
+ * many jobs to pass over to look on, 0 when all were looked at.
  */
 export const CLAIM: Script = defineScript(
   LEASE,
@@ -43,11 +45,12 @@ export const CLAIM: Script = defineScript(
 local now = clock()
 local session = ARGV[1]
 renew(now)
-local worker, limit, only = ARGV[4], tonumber(ARGV[5]), ARGV[6]
-local queues, known = readServed(7)
+local worker, limit, only, passedOver = ARGV[4], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local queues, known = readServed(8)
 
 -- At most so many jobs are looked at in one claim, so that a heap of unknown ones does not hold up the server.
-local PAGE, MOST = 500, 20000
+local PAGE, MOST = 500, 5000
+local lookOnFrom = 0
 
 local function promote(queue)
   local delayed = of(queue, 'delayed')
@@ -120,18 +123,28 @@ end
 
 -- The first of a queue that this worker knows, with their scores.
 local function candidates(queue)
-  local found, from = {}, 0
+  local found, from = {}, passedOver
   local prioritized = of(queue, 'prioritized')
-  while #found < limit and from < MOST do
-    local size = math.min(PAGE, limit - #found + 8)
+  -- Jobs of others may be large, and there may be many: once one was met, they are known by their names.
+  local isWary = passedOver > 0
+  while #found < limit do
+    if from >= passedOver + MOST then
+      lookOnFrom = from
+      return found
+    end
+    local size = isWary and PAGE or math.min(PAGE, limit - #found + 8)
     local page = call('ZRANGE', prioritized, from, from + size - 1, 'WITHSCORES')
     local gone = {}
     for index = 1, #page, 2 do
       local id, score = page[index], tonumber(page[index + 1])
       if score >= 0 then return found end
-      local fields = call('HGETALL', of(queue, id))
-      if #fields == 0 then gone[#gone + 1] = id
-      elseif isClaimable(fields) then found[#found + 1] = { score, id, queue, fields } end
+      local job = of(queue, id)
+      if not isWary or known[call('HGET', job, 'name')] then
+        local fields = call('HGETALL', job)
+        if #fields == 0 then gone[#gone + 1] = id
+        elseif isClaimable(fields) then found[#found + 1] = { score, id, queue, fields }
+        else isWary = true end
+      end
       if #found == limit then break end
     end
     if #gone > 0 then call('ZREM', prioritized, unpack(gone)) end
@@ -182,6 +195,6 @@ for queue, taken in pairs(takenOf) do
     call('SADD', own('held:' .. session), unpack(held))
   end
 end
-return { now, claimed }
+return { now, claimed, lookOnFrom }
 `,
 );

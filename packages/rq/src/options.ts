@@ -1,0 +1,112 @@
+import { InvalidTaskBackend, type BackendOptions, type BackendSupports } from "@tasks/core";
+
+import type { RedisSource } from "./connection/open-redis.ts";
+
+/** Options of `RQBackend`: one of `url` and `connection`, and how to use it. */
+export interface RQBackendOptions extends BackendOptions, RedisSource {
+  /** What keys begin with, in braces: letters, digits, `_`, `.`, `-`, up to 64. Backends under other aliases than "default" add theirs. @default "tasks" */
+  readonly prefix?: string | undefined;
+  /** How long a worker's lease lasts without a heartbeat, in milliseconds, 100…3,600,000. A dead worker's tasks run elsewhere after it. @default 15000 */
+  readonly leaseMs?: number | undefined;
+  /** What renews leases: a thread with a connection of its own, or the event loop. @default "thread" with `url`, "timer" with `connection` */
+  readonly heartbeat?: "thread" | "timer" | undefined;
+  /** Workers delete finished results after this, in milliseconds. @default they are kept until `prune()` */
+  readonly keepFinishedMs?: number | undefined;
+  /** The same for FAILED results. @default keepFinishedMs */
+  readonly keepFailedMs?: number | undefined;
+  /** How long an answer of the server is waited for, in milliseconds, 100…600,000. @default 10000 */
+  readonly commandTimeoutMs?: number | undefined;
+  /** Largest JSON text of one payload, in bytes, 1…100,000,000. @default 1048576 */
+  readonly maxPayloadBytes?: number | undefined;
+}
+
+/** Options after defaults and checks. */
+export interface ResolvedOptions {
+  readonly supports: BackendSupports;
+  readonly prefix: string;
+  readonly leaseMs: number;
+  readonly heartbeat: "thread" | "timer";
+  /** The event loop renews leases, and nobody asked for it. */
+  readonly isTimedUnasked: boolean;
+  /** `undefined` for ever. */
+  readonly keepFinishedMs: number | undefined;
+  readonly keepFailedMs: number | undefined;
+  readonly commandTimeoutMs: number;
+}
+
+/**
+ * Applies defaults and checks.
+ *
+ * @param canThread a thread could connect by itself.
+ * @throws InvalidTaskBackend saying which option is wrong.
+ */
+export function resolveOptions(options: RQBackendOptions, canThread: boolean): ResolvedOptions {
+  const { prefix = "tasks", leaseMs = 15_000, commandTimeoutMs = 10_000 } = options;
+  const { maxPayloadBytes = 1_048_576, keepFinishedMs, keepFailedMs } = options;
+  assertPrefix(prefix);
+  assertWhole("leaseMs", leaseMs, 100, 3_600_000);
+  assertWhole("commandTimeoutMs", commandTimeoutMs, 100, 600_000);
+  assertWhole("maxPayloadBytes", maxPayloadBytes, 1, 100_000_000);
+  assertWhole("keepFinishedMs", keepFinishedMs ?? 0, 0, Number.MAX_SAFE_INTEGER);
+  assertWhole("keepFailedMs", keepFailedMs ?? 0, 0, Number.MAX_SAFE_INTEGER);
+  return {
+    supports: Object.freeze({ ...SUPPORTS, maxPayloadBytes, recoveryMs: leaseMs + 2000 }),
+    prefix,
+    leaseMs,
+    heartbeat: toHeartbeat(options.heartbeat, canThread),
+    isTimedUnasked: options.heartbeat === undefined && !canThread,
+    keepFinishedMs,
+    keepFailedMs: keepFailedMs ?? keepFinishedMs,
+    commandTimeoutMs,
+  };
+}
+
+const SUPPORTS = {
+  defer: true,
+  asyncTask: true,
+  getResult: true,
+  priority: true,
+  batch: true,
+  cancel: true,
+  retry: true,
+  timeout: true,
+  unique: true,
+  concurrency: false,
+  schedule: false,
+  progress: true,
+  metadata: true,
+  logs: true,
+  list: true,
+  pause: false,
+  wait: true,
+  worker: true,
+  transaction: "after-commit",
+  timeResolutionMs: 1,
+} as const;
+
+function toHeartbeat(wanted: unknown, canThread: boolean): "thread" | "timer" {
+  if (wanted === undefined) return canThread ? "thread" : "timer";
+  if (wanted !== "thread" && wanted !== "timer") {
+    throw new InvalidTaskBackend(
+      `heartbeat must be "thread" or "timer", not ${JSON.stringify(wanted)}.`,
+    );
+  }
+  if (wanted === "thread" && !canThread) {
+    throw new InvalidTaskBackend('heartbeat "thread" needs a server given by url.');
+  }
+  return wanted;
+}
+
+function assertPrefix(prefix: unknown): void {
+  if (typeof prefix === "string" && /^[A-Za-z0-9_.-]{1,64}$/.test(prefix)) return;
+  throw new InvalidTaskBackend(
+    `prefix must be 1 to 64 letters, digits, "_", "." or "-", not ${JSON.stringify(prefix)?.slice(0, 80)}.`,
+  );
+}
+
+function assertWhole(name: string, value: number, low: number, high: number): void {
+  if (Number.isInteger(value) && value >= low && value <= high) return;
+  throw new InvalidTaskBackend(
+    `${name} must be a whole number from ${low} to ${high}, not ${String(value)}.`,
+  );
+}
