@@ -92,14 +92,16 @@ export class LeaseKeeper {
     });
     thread.unref();
     thread.on("message", (problem: string) => this.#report(new Error(problem)));
-    thread.once("error", (error) => this.#fallBack(error));
+    thread.once("error", (error) => this.#fallBack(thread, error));
+    // A thread that waits for what never comes ends without an error.
+    thread.once("exit", () => this.#fallBack(thread, new Error("The thread ended by itself.")));
     this.#thread = thread;
   }
 
   /** A thread that cannot run must not cost the lease. */
-  #fallBack(error: unknown): void {
+  #fallBack(thread: Thread, error: unknown): void {
+    if (this.#stopped || this.#thread !== thread) return;
     this.#thread = undefined;
-    if (this.#stopped) return;
     log("warn", "The lease thread failed; the lease is renewed from the main thread.", { error });
     this.#startTimer();
   }
