@@ -10,10 +10,6 @@ export interface RQBackendOptions extends BackendOptions, RedisSource {
   readonly leaseMs?: number | undefined;
   /** What renews leases: a thread with a connection of its own, or the event loop. @default "thread" with `url`, "timer" with `connection` */
   readonly heartbeat?: "thread" | "timer" | undefined;
-  /** Workers delete finished results after this, in milliseconds. @default they are kept until `prune()` */
-  readonly keepFinishedMs?: number | undefined;
-  /** The same for FAILED results. @default keepFinishedMs */
-  readonly keepFailedMs?: number | undefined;
   /** How long an answer of the server is waited for, in milliseconds, 100…600,000. @default 10000 */
   readonly commandTimeoutMs?: number | undefined;
   /** Largest JSON text of one payload, in bytes, 1…100,000,000. @default 1048576 */
@@ -28,9 +24,6 @@ export interface ResolvedOptions {
   readonly heartbeat: "thread" | "timer";
   /** The event loop renews leases, and nobody asked for it. */
   readonly isTimedUnasked: boolean;
-  /** `undefined` for ever. */
-  readonly keepFinishedMs: number | undefined;
-  readonly keepFailedMs: number | undefined;
   readonly commandTimeoutMs: number;
 }
 
@@ -42,21 +35,17 @@ export interface ResolvedOptions {
  */
 export function resolveOptions(options: RQBackendOptions, canThread: boolean): ResolvedOptions {
   const { prefix = "tasks", leaseMs = 15_000, commandTimeoutMs = 10_000 } = options;
-  const { maxPayloadBytes = 1_048_576, keepFinishedMs, keepFailedMs } = options;
+  const { maxPayloadBytes = 1_048_576 } = options;
   assertPrefix(prefix);
   assertWhole("leaseMs", leaseMs, 100, 3_600_000);
   assertWhole("commandTimeoutMs", commandTimeoutMs, 100, 600_000);
   assertWhole("maxPayloadBytes", maxPayloadBytes, 1, 100_000_000);
-  assertWhole("keepFinishedMs", keepFinishedMs ?? 0, 0, Number.MAX_SAFE_INTEGER);
-  assertWhole("keepFailedMs", keepFailedMs ?? 0, 0, Number.MAX_SAFE_INTEGER);
   return {
     supports: Object.freeze({ ...SUPPORTS, maxPayloadBytes, recoveryMs: leaseMs + 2000 }),
     prefix,
     leaseMs,
     heartbeat: toHeartbeat(options.heartbeat, canThread),
     isTimedUnasked: options.heartbeat === undefined && !canThread,
-    keepFinishedMs,
-    keepFailedMs: keepFailedMs ?? keepFinishedMs,
     commandTimeoutMs,
   };
 }

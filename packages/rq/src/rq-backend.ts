@@ -33,7 +33,6 @@ import { resolveOptions, type ResolvedOptions, type RQBackendOptions } from "./o
 import { prune } from "./prune.ts";
 import { Records } from "./records.ts";
 import { ResultWaiter } from "./result-waiter.ts";
-import { Retention } from "./retention.ts";
 import { RedisWorkerStore } from "./worker-store.ts";
 
 /** How long closing waits for enqueues that are under way, in milliseconds. */
@@ -53,7 +52,6 @@ export class RQBackend extends Backend {
   readonly #monitor: Monitor;
   readonly #notifications: Notifications;
   readonly #waiter: ResultWaiter;
-  readonly #retention: Retention;
   readonly #options: ResolvedOptions;
   #closing: Promise<void> | undefined;
 
@@ -72,7 +70,6 @@ export class RQBackend extends Backend {
     this.#monitor = new Monitor(this.#store, this.#records);
     this.#notifications = new Notifications(this.#store);
     this.#waiter = new ResultWaiter(this.#store, this.#notifications);
-    this.#retention = new Retention(this.#store, resolved);
   }
 
   override async enqueue(request: EnqueueRequest, options?: EnqueueOptions): Promise<Enqueued> {
@@ -198,7 +195,6 @@ export class RQBackend extends Backend {
       store: this.#store,
       records: this.#records,
       notifications: this.#notifications,
-      retention: this.#retention,
       heartbeat: this.#options.heartbeat,
     });
   }

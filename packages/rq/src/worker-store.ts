@@ -21,7 +21,6 @@ import type { LeaseData } from "./lease.ts";
 import type { Notifications } from "./notifications.ts";
 import { toNumber, type Fields } from "./record.ts";
 import type { Place, Records } from "./records.ts";
-import type { Retention } from "./retention.ts";
 import { CLAIM } from "./scripts/claim.ts";
 import { CHECK_ATTEMPTS, SUCCEED, UPDATE } from "./scripts/complete.ts";
 import { READY_IN, UNKNOWN_TASKS } from "./scripts/look.ts";
@@ -40,7 +39,6 @@ export interface WorkerStoreParts {
   readonly store: RedisStore;
   readonly records: Records;
   readonly notifications: Notifications;
-  readonly retention: Retention;
   readonly heartbeat: "thread" | "timer";
 }
 
@@ -143,7 +141,6 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   async recoverLost(_session: WorkerSession): Promise<readonly TaskRecord[]> {
-    await this.#parts.retention.apply();
     const found = (await this.#store.run(FIND_LOST, [
       RECOVER_RESULTS,
       SESSION_GRACE_MS,

@@ -58,7 +58,6 @@ describe("options", () => {
     ["a database that is no number", { url: "redis://:hunter2@127.0.0.1/tasks" }],
     ["a prefix with a brace", { url: "redis://127.0.0.1", prefix: "a{b}" }],
     ["a lease that is too short", { url: "redis://127.0.0.1", leaseMs: 99 }],
-    ["a retention that is no whole number", { url: "redis://127.0.0.1", keepFinishedMs: -1 }],
     ["a timeout of nothing", { url: "redis://127.0.0.1", commandTimeoutMs: 0 }],
     ["a thread for a client", { connection: client, heartbeat: "thread" as const }],
   ])("refuses %s, and shows no password", (_what, options) => {
@@ -128,12 +127,13 @@ describe("retention", () => {
     await backend.close();
   });
 
-  it("deletes results that are older than keepFinishedMs, failed ones after keepFailedMs, and never unfinished ones", async () => {
-    const { backend } = openBackend({ keepFinishedMs: 0, keepFailedMs: 3_600_000 });
+  it("of a worker deletes results of an age, failed ones of another, and never unfinished ones", async () => {
+    const { backend } = openBackend();
     const done = await echo.enqueue("soon gone");
     const failed = await fail.enqueue();
     const later = await echo.using({ runAfter: { hours: 1 } }).enqueue("later");
-    const worker = await backend.createWorker();
+    const retention = { minAgeMs: 0, failedMinAgeMs: 3_600_000, everyMs: 100 };
+    const worker = await backend.createWorker({ retention });
     const running = worker.run();
     await vi.waitFor(async () => expect(await backend.readRecord(done.id)).toBeUndefined(), {
       timeout: 5000,

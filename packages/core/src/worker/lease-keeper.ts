@@ -96,16 +96,18 @@ export class LeaseKeeper {
       if (problem === null) clearInterval(this.#timer);
       else this.#report(new Error(problem));
     });
-    thread.once("error", (error) => this.#fallBack(error));
+    thread.once("error", (error) => this.#fallBack(thread, error));
+    // A thread that waits for what never comes ends without an error.
+    thread.once("exit", () => this.#fallBack(thread, new Error("The thread ended by itself.")));
     this.#thread = thread;
     // Loading a driver and connecting may take a busy machine longer than a lease.
     this.#startTimer();
   }
 
   /** A thread that cannot run must not cost the lease. */
-  #fallBack(error: unknown): void {
+  #fallBack(thread: Thread, error: unknown): void {
+    if (this.#stopped || this.#thread !== thread) return;
     this.#thread = undefined;
-    if (this.#stopped) return;
     log("warn", "The lease thread failed; the lease is renewed from the main thread.", { error });
     clearInterval(this.#timer);
     this.#startTimer();

@@ -74,21 +74,26 @@ it("renews from this thread until the other one has, however long that takes to 
   await keeper.stop();
 }, 30_000);
 
-it("goes on in this thread when the other cannot run, and says so", async () => {
-  using logs = collectLogs();
-  const module = new URL("../support/does-not-exist.ts", import.meta.url);
-  const store = new CountingStore({ module, data: null });
-  const keeper = new LeaseKeeper(store, session);
-  keeper.start();
-  await vi.waitFor(() => expect(logs).toHaveLength(1), { timeout: 10_000 });
-  expect(logs[0]).toMatchObject({
-    level: "warn",
-    message: "The lease thread failed; the lease is renewed from the main thread.",
-  });
-  const { renewals } = store;
-  await vi.waitFor(() => expect(store.renewals).toBeGreaterThanOrEqual(renewals + 2));
-  await keeper.stop();
-}, 20_000);
+it.each([
+  ["cannot run", new URL("../support/does-not-exist.ts", import.meta.url)],
+  ["ends by itself", new URL("data:text/javascript,process.exit(0)")],
+])(
+  "goes on in this thread when the other %s, and says so once",
+  async (_what, module) => {
+    using logs = collectLogs();
+    const store = new CountingStore({ module, data: null });
+    const keeper = new LeaseKeeper(store, session);
+    keeper.start();
+    await vi.waitFor(() => expect(logs).toHaveLength(1), { timeout: 10_000 });
+    const { renewals } = store;
+    await vi.waitFor(() => expect(store.renewals).toBeGreaterThanOrEqual(renewals + 2));
+    await keeper.stop();
+    expect(logs.map(({ level, message }) => [level, message])).toEqual([
+      ["warn", "The lease thread failed; the lease is renewed from the main thread."],
+    ]);
+  },
+  20_000,
+);
 
 it("reports a renewal that fails, and tries again", async () => {
   using logs = collectLogs();
