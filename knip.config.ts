@@ -35,6 +35,8 @@ const config: KnipConfig = {
     },
     // Run by node:test in a process of its own.
     "packages/conformance": { entry: ["test/fixtures/*.ts"] },
+    // Loaded by a worker's command line.
+    "apps/example": { entry: ["src/stop-with-parent.ts"] },
     // A thread and a process, likewise.
     "apps/file-backend": { entry: ["src/lease.ts", "test/support/worker-process.ts"] },
   },

@@ -6,8 +6,13 @@ import { fileURLToPath } from "node:url";
 import { appFolder } from "./places.ts";
 
 /** Starts the `tasks` command, as `npx tasks …` would, in this application's folder and on the same Node. */
-export function startTasksCommand(args: readonly string[], options: SpawnOptions): ChildProcess {
-  return spawn(process.execPath, [findCommand(), ...args], { cwd: appFolder, ...options });
+export function startTasksCommand(
+  args: readonly string[],
+  options: SpawnOptions,
+  nodeOptions: readonly string[] = [],
+): ChildProcess {
+  const command = [...nodeOptions, findCommand(), ...args];
+  return spawn(process.execPath, command, { cwd: appFolder, ...options });
 }
 
 function findCommand(): string {

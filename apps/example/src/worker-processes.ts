@@ -56,7 +56,8 @@ async function startWorker(number: number): Promise<ChildProcess> {
         "--no-startup-delay",
       ],
       // Apart from the terminal, whose Ctrl+C would reach the workers a second time and cut their graceful stop short.
-      { stdio: ["ignore", log.fd, log.fd], detached: true },
+      { stdio: ["ignore", log.fd, log.fd, "ipc"], detached: true },
+      ["--import", import.meta.resolve("./stop-with-parent.ts")],
     );
   } finally {
     // The process has its own copy by now.

@@ -223,6 +223,8 @@ describe("cancel", () => {
     expect(await project.run(["cancel", id])).toMatchObject({
       code: 0,
       stdout: `Task result ${id} is cancelled.\n`,
+      // Nothing went wrong, so there is no error in the log either.
+      stderr: "",
     });
     expect(await project.run(["cancel", id, "--json"])).toMatchObject({
       code: 1,

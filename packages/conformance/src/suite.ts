@@ -11,6 +11,8 @@ import type { Verdict } from "./verdict.ts";
 
 /** Longest a test may take unless it says otherwise, in milliseconds. */
 const TIMEOUT_MS = 20_000;
+/** How many requirements may be begun ahead, as a multiple of those side by side. */
+const LOOK_AHEAD = 4;
 
 /** One run of requirements against one backend. */
 export class Suite {
@@ -20,6 +22,8 @@ export class Suite {
   readonly #outcomes = new Map<string, Outcome>();
   readonly #turns = new Turns();
   readonly #running = new Set<Promise<Verdict>>();
+  /** Index of the requirement that was asked for last. */
+  #asked = -1;
   #isEnding = false;
   #profile: Promise<Profile> | undefined;
 
@@ -31,7 +35,8 @@ export class Suite {
   /** Puts one requirement to the test, once; others are begun ahead as `parallel` allows. Never rejects. */
   async prove(requirement: Requirement): Promise<Verdict> {
     const verdict = this.#verdicts.get(requirement.id) ?? this.#begin(requirement);
-    this.#beginOthers(this.requirements.indexOf(requirement));
+    this.#asked = this.requirements.indexOf(requirement);
+    this.#beginOthers();
     return verdict;
   }
 
@@ -41,16 +46,18 @@ export class Suite {
     this.#running.add(verdict);
     void verdict.then(() => {
       this.#running.delete(verdict);
-      this.#beginOthers(this.requirements.indexOf(requirement));
+      this.#beginOthers();
     });
     return verdict;
   }
 
-  /** Keeps `parallel` requirements under test, so that a slow one holds nothing up: those that follow `index`. */
-  #beginOthers(index: number): void {
+  /** Keeps `parallel` requirements under test, so that a slow one holds nothing up: those that follow the one asked for last. */
+  #beginOthers(): void {
     const { parallel = 1 } = this.definition;
     if (parallel === 1 || this.#isEnding) return;
-    for (const next of this.requirements.slice(index + 1)) {
+    // Not all: a runner may ask for a few only.
+    const end = this.#asked + 1 + LOOK_AHEAD * parallel;
+    for (const next of this.requirements.slice(this.#asked + 1, end)) {
       if (this.#running.size >= parallel) return;
       if (!this.#verdicts.has(next.id)) void this.#begin(next);
     }

@@ -104,7 +104,9 @@ function transactionOf(task: AnyTask): EnqueueOptions | undefined {
 function toRequest(task: AnyTask, backend: Backend, args: readonly unknown[]): EnqueueRequest {
   const { settings } = task;
   const { maxPayloadBytes } = backend.supports;
-  const { value, json } = encodeJson(args, "args", maxPayloadBytes);
+  // To a function `undefined` at the end is the same as not given.
+  const last = args.findLastIndex((arg) => arg !== undefined);
+  const { value, json } = encodeJson(args.slice(0, last + 1), "args", maxPayloadBytes);
   const { runAfter } = settings;
   return {
     id: createId(),

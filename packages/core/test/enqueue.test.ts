@@ -1,5 +1,6 @@
 import {
   DummyBackend,
+  ImmediateBackend,
   DuplicateTask,
   InvalidTask,
   MemoryBackend,
@@ -246,6 +247,22 @@ describe("arguments", () => {
       await expect(subject.enqueue({ user: { value } })).rejects.toThrow(`: ${name}`);
     });
     expect(backend.results).toEqual([]);
+  });
+
+  it("that are undefined at the end are not given, as for any function", async () => {
+    const optional = task({ name: "enqueue.optional" }, (name: string, greeting = "Hello") => {
+      return `${greeting}, ${name}!`;
+    });
+    await withBackends({ default: new ImmediateBackend() }, async () => {
+      const result = await optional.enqueue("Ada", undefined);
+      expect(result.args).toEqual(["Ada"]);
+      expect(result.returnValue).toBe("Hello, Ada!");
+      const [ofMany] = await optional.enqueueMany([["Ada", undefined]]);
+      expect(ofMany!.args).toEqual(["Ada"]);
+      await expect(subject.enqueue(undefined, 1)).rejects.toThrow(
+        "Unsupported type at args[0]: undefined",
+      );
+    });
   });
 
   it("are limited to what the backend takes, and so is the metadata", async () => {

@@ -28,7 +28,7 @@ export function cancelCommand(context: CliContext): Command {
         flags: { readonly backend: string; readonly json?: boolean },
         command: Command,
       ) => {
-        await withSession(context, command, {}, async (session) => {
+        await withSession(context, command, { toldTaskId: id }, async (session) => {
           const backend = session.backend(flags.backend);
           if (!(await backend.cancel(id))) {
             const { status } = await backend.getResult(id);

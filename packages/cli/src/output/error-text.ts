@@ -17,7 +17,9 @@ export function describeError(error: unknown, options: DescribeErrorOptions = {}
   for (let depth = 0; depth < MOST_CAUSES && current !== undefined && current !== null; depth++) {
     const text = redact(textOf(current, options.stack === true));
     const [first = "", ...rest] = escapeLines(text);
-    lines.push(depth === 0 ? first : `Cause: ${first}`, ...rest);
+    // Wrapping errors like to end in what they wrap.
+    const isTold = options.stack !== true && lines.at(-1)?.endsWith(text) === true;
+    if (!isTold) lines.push(depth === 0 ? first : `Cause: ${first}`, ...rest);
     current = current instanceof Error ? current.cause : undefined;
   }
   return lines;
