@@ -7,6 +7,8 @@ import { runChaos, type ChaosOptions, type ChaosReport } from "./run-chaos.ts";
 const options = readChaosOptions(process.argv.slice(2));
 if (options === "help") console.log(CHAOS_USAGE);
 else await main(options);
+// After servers and workers were killed Node may find an end of its event loop that never comes.
+process.exit();
 
 async function main(options: ChaosOptions): Promise<void> {
   console.log(`Replay: ${toCommand(options)}`);

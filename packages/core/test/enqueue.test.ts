@@ -250,8 +250,8 @@ describe("arguments", () => {
   });
 
   it("that are undefined at the end are not given, as for any function", async () => {
-    const optional = task({ name: "enqueue.optional" }, (name: string, greeting = "Hello") => {
-      return `${greeting}, ${name}!`;
+    const optional = task({ name: "enqueue.optional" }, (name: string, greeting?: string) => {
+      return `${greeting ?? "Hello"}, ${name}!`;
     });
     await withBackends({ default: new ImmediateBackend() }, async () => {
       const result = await optional.enqueue("Ada", undefined);
