@@ -5,7 +5,6 @@ import { encodeJson, type JsonObject, type JsonValue } from "./json.ts";
 import type { AnyTask } from "./registry.ts";
 import { toMilliseconds } from "./run-after.ts";
 import { announceEnqueued, isAnnounced } from "./signals.ts";
-import type { TaskRecord } from "./task-record.ts";
 import { TaskResult } from "./task-result.ts";
 
 /** Encoded arguments that one batch holds, in characters. Those of further calls are encoded again when they are stored, so that a batch of any size holds no more. */
@@ -26,9 +25,8 @@ export async function enqueueAll(
     const plain = toRequest(task, backend, args);
     const request = hasKeys(task) ? await withKeys(task, args, plain) : plain;
     textLength += request.argsJson.length;
-    requests.push(
-      textLength > MOST_TEXT ? Object.defineProperty(request, "argsJson", ENCODED_LATER) : request,
-    );
+    if (textLength > MOST_TEXT) Object.defineProperty(request, "argsJson", { get: encodeLater });
+    requests.push(request);
   }
   const stored = await store(backend, requests, transactionOf(task));
   // Many results are made in one go when nobody is to be told of each.
@@ -37,18 +35,19 @@ export async function enqueueAll(
   }
   const results: TaskResult[] = [];
   for (const { record, deduplicated } of stored) {
-    const announced = deduplicated ? record : await announceStored(backend, record);
-    results.push(new TaskResult(backend, announced, deduplicated));
+    let latest = record;
+    if (!deduplicated) {
+      await announceEnqueued(backend, record);
+      latest = (await backend.afterEnqueue?.(record)) ?? record;
+    }
+    results.push(new TaskResult(backend, latest, deduplicated));
   }
   return results;
 }
 
-const ENCODED_LATER: PropertyDescriptor & ThisType<EnqueueRequest> = {
-  enumerable: true,
-  get() {
-    return JSON.stringify(this.args);
-  },
-};
+function encodeLater(this: EnqueueRequest): string {
+  return JSON.stringify(this.args);
+}
 
 async function store(
   backend: Backend,
@@ -61,20 +60,15 @@ async function store(
   return [await backend.enqueue(first, options)];
 }
 
-async function announceStored(backend: Backend, record: TaskRecord): Promise<TaskRecord> {
-  await announceEnqueued(backend, record);
-  return (await backend.afterEnqueue?.(record)) ?? record;
-}
-
 /** What a backend has against a task; `undefined` when nothing. */
 export function findProblem(task: AnyTask, backend: Backend): string | undefined {
   const { supports, queueNames } = backend;
   const { settings } = task;
-  if (!supports.asyncTask && isAsync(task)) return "Backend does not support async Tasks.";
+  if (!supports.asyncTask && isAsync(task)) return lacks("async Tasks");
   if (!supports.priority && settings.priority !== 0) {
-    return "Backend does not support setting priority of tasks.";
+    return lacks("setting priority of tasks");
   }
-  if (!supports.defer && settings.runAfter !== null) return "Backend does not support runAfter.";
+  if (!supports.defer && settings.runAfter !== null) return lacks("runAfter");
   if (queueNames.length > 0 && !queueNames.includes(settings.queueName)) {
     return (
       `Queue '${settings.queueName}' is not valid for backend. ` +
@@ -88,7 +82,7 @@ export function findProblem(task: AnyTask, backend: Backend): string | undefined
     return lacks("concurrency limits (concurrency)");
   }
   if (!supports.metadata && !isEmpty(settings.metadata)) return lacks("metadata");
-  if (supports.transaction === false && isGiven(settings.transaction)) {
+  if (supports.transaction === false && transactionOf(task) !== undefined) {
     return lacks("enqueueing in a transaction");
   }
   return undefined;
@@ -102,13 +96,9 @@ function isAsync(task: AnyTask): boolean {
   return task.fn.constructor.name === "AsyncFunction";
 }
 
-function isGiven(transaction: unknown): boolean {
-  return transaction !== null && transaction !== undefined;
-}
-
 function transactionOf(task: AnyTask): EnqueueOptions | undefined {
-  const { transaction } = task.settings;
-  return isGiven(transaction) ? { transaction } : undefined;
+  const { transaction = null } = task.settings;
+  return transaction === null ? undefined : { transaction };
 }
 
 function toRequest(task: AnyTask, backend: Backend, args: readonly unknown[]): EnqueueRequest {

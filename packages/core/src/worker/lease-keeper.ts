@@ -91,11 +91,17 @@ export class LeaseKeeper {
       workerData,
     });
     thread.unref();
-    thread.on("message", (problem: string) => this.#report(new Error(problem)));
+    thread.on("message", (problem: string | null) => {
+      // Nothing to report: it has renewed the lease for the first time.
+      if (problem === null) clearInterval(this.#timer);
+      else this.#report(new Error(problem));
+    });
     thread.once("error", (error) => this.#fallBack(thread, error));
     // A thread that waits for what never comes ends without an error.
     thread.once("exit", () => this.#fallBack(thread, new Error("The thread ended by itself.")));
     this.#thread = thread;
+    // Loading a driver and connecting may take a busy machine longer than a lease.
+    this.#startTimer();
   }
 
   /** A thread that cannot run must not cost the lease. */
@@ -103,6 +109,7 @@ export class LeaseKeeper {
     if (this.#stopped || this.#thread !== thread) return;
     this.#thread = undefined;
     log("warn", "The lease thread failed; the lease is renewed from the main thread.", { error });
+    clearInterval(this.#timer);
     this.#startTimer();
   }
 

@@ -16,10 +16,13 @@ const { openLease } = (await import(module)) as {
   openLease: (data: unknown) => Promise<Lease> | Lease;
 };
 let lease: Lease | undefined;
+let hasRenewed = false;
 while (!stopped.signal.aborted) {
   try {
     lease ??= await openLease(data);
     await lease.renew();
+    if (!hasRenewed) parentPort?.postMessage(null);
+    hasRenewed = true;
     await sleep(intervalMs, stopped.signal);
   } catch (error) {
     parentPort?.postMessage(error instanceof Error ? error.message : String(error));

@@ -148,7 +148,7 @@ export interface WorkerStore {
 
   /**
    * Extends the session's lease, and brings it back when it had run out: what others recovered meanwhile is safe behind its fence. Never called after
-   * `unregister`. Not called at all when `leaseThread` is given.
+   * `unregister`. Where `leaseThread` is given, called only until that thread has renewed the lease for the first time.
    */
   renewLease(session: WorkerSession): Promise<void>;
 

@@ -103,7 +103,7 @@ function insertStatements(
   const many = `json_to_recordset($2::text::json) as r(id text, queue_name text, task_name text, priority smallint, max_lost integer,
   metadata text, args text, run_after bigint, delay bigint)`;
   const told = (channel: string, message: string): string =>
-    `case when ${message}::text is not null then pg_notify(${channel}::text, ${message}::text) end`;
+    `case when ${message}::text is not null then pg_notify(${channel}::text, ${message}::text)::text end`;
   return {
     insert: `insert into ${results} (${columns}) select ${values} from ${one} returning enqueued_at, ${told("$11", "$12")}`,
     insertAlike: `with stored as (insert into ${results} (${columns}) select ${values} from ${alike}) select ${NOW} as enqueued_at, ${told("$11", "$12")}`,

@@ -1,0 +1,11 @@
+/** A lease that is not open before it is told so, and counts its renewals. Runs in a thread. */
+import type { Lease } from "@tasks/core/worker";
+
+export function openLease(shared: SharedArrayBuffer): Lease {
+  const counts = new Int32Array(shared);
+  Atomics.wait(counts, 0, 0);
+  return {
+    renew: () => void Atomics.add(counts, 1, 1),
+    close: () => undefined,
+  };
+}
