@@ -29,16 +29,13 @@ export async function enqueueAll(
     requests.push(request);
   }
   const stored = await store(backend, requests, transactionOf(task));
-  // Many results are made in one go when nobody is to be told of each.
-  if (backend.afterEnqueue === undefined && !isAnnounced("enqueued")) {
-    return stored.map(({ record, deduplicated }) => new TaskResult(backend, record, deduplicated));
-  }
   const results: TaskResult[] = [];
   for (const { record, deduplicated } of stored) {
     let latest = record;
     if (!deduplicated) {
-      await announceEnqueued(backend, record);
-      latest = (await backend.afterEnqueue?.(record)) ?? record;
+      // Many results are made in one go when nobody is to be told of each.
+      if (isAnnounced("enqueued")) await announceEnqueued(backend, record);
+      if (backend.afterEnqueue) latest = await backend.afterEnqueue(record);
     }
     results.push(new TaskResult(backend, latest, deduplicated));
   }
@@ -81,7 +78,7 @@ export function findProblem(task: AnyTask, backend: Backend): string | undefined
   if (!supports.concurrency && settings.concurrency !== null) {
     return lacks("concurrency limits (concurrency)");
   }
-  if (!supports.metadata && !isEmpty(settings.metadata)) return lacks("metadata");
+  if (!supports.metadata && Object.keys(settings.metadata).length > 0) return lacks("metadata");
   if (supports.transaction === false && transactionOf(task) !== undefined) {
     return lacks("enqueueing in a transaction");
   }
@@ -105,8 +102,9 @@ function toRequest(task: AnyTask, backend: Backend, args: readonly unknown[]): E
   const { settings } = task;
   const { maxPayloadBytes } = backend.supports;
   // To a function `undefined` at the end is the same as not given.
-  const last = args.findLastIndex((arg) => arg !== undefined);
-  const { value, json } = encodeJson(args.slice(0, last + 1), "args", maxPayloadBytes);
+  let { length } = args;
+  while (length > 0 && args[length - 1] === undefined) length--;
+  const { value, json } = encodeJson(args.slice(0, length), "args", maxPayloadBytes);
   const { runAfter } = settings;
   return {
     id: createId(),
@@ -126,14 +124,9 @@ function toRequest(task: AnyTask, backend: Backend, args: readonly unknown[]): E
 
 /** A copy of its own: what is done to one result's metadata must not reach the next. */
 function metadataOf(metadata: JsonObject, maxPayloadBytes: number): JsonObject {
-  return isEmpty(metadata)
+  return Object.keys(metadata).length === 0
     ? {}
     : (encodeJson(metadata, "metadata", maxPayloadBytes).value as JsonObject);
-}
-
-function isEmpty(object: object): boolean {
-  for (const _key in object) return false;
-  return true;
 }
 
 async function checkInput(task: AnyTask, args: readonly unknown[]): Promise<void> {

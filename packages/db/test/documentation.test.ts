@@ -26,6 +26,8 @@ const database = `tasks_${createId()}`;
 const url = new URL(postgresUrl());
 url.pathname = `/${database}`;
 const pool = new Pool({ connectionString: url.href, max: 1 });
+// Dropping the database ends its connections.
+pool.on("error", () => undefined);
 /** Beside the tests, so that the packages are found from there. */
 let folder: string;
 
