@@ -17,14 +17,25 @@ export function parentOf(pid: number): number {
 
 /** Processor time of a process and its children, those that ended included, in microseconds. */
 export function familyCpuUs(pid: number): number {
-  const own = statOf(pid);
-  if (own === undefined) return Number.NaN;
-  let ticks = own[USER]! + own[SYSTEM]! + own[CHILDREN_USER]! + own[CHILDREN_SYSTEM]!;
-  for (const name of readdirSync("/proc")) {
-    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
-    if (stat?.[PARENT] === pid) ticks += stat[USER]! + stat[SYSTEM]!;
+  for (;;) {
+    const before = childrenTicks(pid);
+    let ticks = 0;
+    for (const name of readdirSync("/proc")) {
+      const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
+      if (stat?.[PARENT] === pid) ticks += stat[USER]! + stat[SYSTEM]!;
+    }
+    const own = statOf(pid);
+    if (own === undefined) return Number.NaN;
+    // A child that ended meanwhile may be in both sums or in none.
+    if (childrenTicks(pid) === before)
+      return (ticks + own[USER]! + own[SYSTEM]! + before) * TICK_US;
   }
-  return ticks * TICK_US;
+}
+
+/** Ticks of a process's children that ended. */
+function childrenTicks(pid: number): number {
+  const stat = statOf(pid);
+  return stat === undefined ? 0 : stat[CHILDREN_USER]! + stat[CHILDREN_SYSTEM]!;
 }
 
 /** `undefined` where there is no such process, or no such file. */

@@ -13,13 +13,20 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Resolves with the promise or after a time, whichever is first. */
+/** Longest wait at a time, in milliseconds. */
+const SLICE_MS = 25;
+
+/**
+ * Resolves with the promise or after a time, whichever is first. A stall of the whole process counts as a moment: what it held up has its turn before the
+ * time is over.
+ */
 export async function within(ms: number, promise: Promise<void>): Promise<void> {
   const over = new AbortController();
-  try {
-    await Promise.race([promise, sleep(ms, over.signal)]);
-  } finally {
-    over.abort();
+  const settled = promise.finally(() => over.abort());
+  // The time may be over before it settles, and nobody listens then.
+  settled.catch(() => undefined);
+  for (let leftMs = ms; leftMs > 0 && !over.signal.aborted; leftMs -= SLICE_MS) {
+    await Promise.race([settled, sleep(Math.min(leftMs, SLICE_MS), over.signal)]);
   }
 }
 
