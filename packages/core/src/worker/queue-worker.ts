@@ -112,7 +112,8 @@ export class QueueWorker implements Worker {
     this.#startDeadline();
     this.#stopping.abort();
     this.#wakeUp();
-    await this.#run;
+    // Whoever called `run()` hears of its failure.
+    await this.#run?.catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -154,7 +155,7 @@ export class QueueWorker implements Worker {
     }
   }
 
-  /** Tries until it works; `false` when the worker was stopped before. */
+  /** Tries until it works; `false` when the worker was stopped before. @throws NotSupported, which waiting does not mend: a driver is missing. */
   async #register(): Promise<boolean> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
@@ -163,6 +164,7 @@ export class QueueWorker implements Worker {
         this.#outage.over();
         return true;
       } catch (error) {
+        if (NotSupported.is(error)) throw error;
         await this.#outage.pause("register", error, signal);
       }
     }

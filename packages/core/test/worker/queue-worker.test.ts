@@ -1,5 +1,6 @@
 import {
   BackendUnavailable,
+  NotSupported,
   MemoryBackend,
   task,
   taskFinished,
@@ -371,6 +372,15 @@ describe("a store that fails", () => {
       if (error !== undefined) throw error;
     }
   }
+
+  it("because it lacks something ends the worker, with what it lacks", async () => {
+    const store = new FlakyStore(systemClock);
+    const lacks = new NotSupported("It needs a package: npm install it.");
+    store.failures = { register: [lacks] };
+    const worker = new QueueWorker(new MemoryBackend(), store, { workerId: "w1" });
+    await expect(worker.run()).rejects.toBe(lacks);
+    await worker.stop();
+  });
 
   it("is waited for: nothing is lost and nothing is run twice", async () => {
     using logs = collectLogs();
