@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 
 import { runToEnd } from "../run-to-end.mjs";
 import { findExecutable, requireExecutable } from "./find-executable.mjs";
@@ -40,11 +40,15 @@ async function start(folder, { durable }) {
   const init = `${folder}/init.sql`;
   const user = isRoot() ? ["--user=root"] : [];
   await writeFile(init, `CREATE DATABASE ${DATABASE};\n`);
+  // A server that starts clears away what it finds there, and would take it from one that is being installed.
+  const temporary = `${folder}/tmp`;
+  await mkdir(temporary);
   await runToEnd(
     requireExecutable("mariadb-install-db"),
     [
       "--no-defaults",
       `--datadir=${data}`,
+      `--tmpdir=${temporary}`,
       "--auth-root-authentication-method=normal",
       "--skip-test-db",
       "--skip-name-resolve",
@@ -58,6 +62,7 @@ async function start(folder, { durable }) {
       args: [
         "--no-defaults",
         `--datadir=${data}`,
+        `--tmpdir=${temporary}`,
         `--init-file=${init}`,
         `--socket=${folder}/mariadb.sock`,
         `--pid-file=${folder}/mariadb.pid`,

@@ -40,7 +40,8 @@ async function ask(url: string, command: string): Promise<string> {
   try {
     await once(socket, "connect");
     socket.write(`${command}\r\n`);
-    const [answer] = await once(socket, "data");
+    // A server that is being killed may take the question and end.
+    const [answer] = await once(socket, "data", { signal: AbortSignal.timeout(1000) });
     return String(answer).trim();
   } finally {
     socket.destroy();

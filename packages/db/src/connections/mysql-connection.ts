@@ -151,11 +151,21 @@ export class MysqlConnection implements Connection {
     }
   }
 
+  /** The pool forgets who waits for a connection when those it has, or was making, break: so nobody waits for ever. */
   async #getConnection(): Promise<MysqlClient> {
+    const { owned, statementMs, where } = this.#options;
     return new Promise((resolve, reject) => {
+      let isLate = false;
+      const giveUp = (): void => {
+        isLate = true;
+        reject(new BackendUnavailable(`${where}: no connection within ${statementMs} ms.`));
+      };
+      const timer = owned ? setTimeout(giveUp, statementMs) : undefined;
       this.#pool.getConnection((error, client) => {
-        if (error === null || error === undefined) resolve(client);
-        else reject(error as Error);
+        clearTimeout(timer);
+        if (error !== null && error !== undefined) reject(error as Error);
+        else if (isLate) client.release();
+        else resolve(client);
       });
     });
   }
