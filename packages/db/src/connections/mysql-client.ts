@@ -6,7 +6,6 @@ import type { Executor, Row, SqlValue } from "../connection.ts";
 export interface MysqlStatement {
   readonly sql: string;
   values?: unknown[];
-  timeout?: number;
   rowsAsArray?: boolean;
   nestTables?: boolean;
 }
@@ -94,12 +93,11 @@ export function mysqlExecutor(
 ): Executor {
   const send = async (sql: string, params: readonly SqlValue[]): Promise<unknown> => {
     const statement: MysqlStatement = { sql, rowsAsArray: false, nestTables: false };
-    if (timeoutMs !== undefined) statement.timeout = timeoutMs;
     // Not every statement can be prepared; those without parameters need not be.
-    if (params.length === 0) return answerOf("query", queryable, statement);
+    if (params.length === 0) return answerOf("query", queryable, statement, timeoutMs);
     if (isLarge(params)) await assertSize(params);
     statement.values = [...params];
-    return answerOf("execute", queryable, statement);
+    return answerOf("execute", queryable, statement, timeoutMs);
   };
   const assertSize = async (params: readonly SqlValue[]): Promise<void> => {
     maxPacket.bytes ??= await readMaxPacket();
@@ -162,14 +160,23 @@ export function rawMysqlExecutor(connection: object): Executor {
   };
 }
 
-/** Runs a statement, as a promise. */
+/**
+ * Runs a statement, as a promise.
+ *
+ * @param timeoutMs after how long it fails without an answer. The driver's own limit does not begin before the statement is prepared, which is what a
+ * connection that fell silent never gets to.
+ */
 export async function answerOf(
   method: "query" | "execute",
   queryable: MysqlQueryable,
   statement: MysqlStatement,
+  timeoutMs?: number,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
+    const fail = (): void => reject(new Error(`no answer within ${timeoutMs} ms`));
+    const timer = timeoutMs === undefined ? undefined : setTimeout(fail, timeoutMs);
     queryable[method](statement, (error, answer) => {
+      clearTimeout(timer);
       if (error === null || error === undefined) resolve(answer);
       else reject(error as Error);
     });

@@ -174,8 +174,9 @@ export class MysqlConnection implements Connection {
     // Without a listener, an idle connection that breaks would end the process.
     client.on("error", () => undefined);
     try {
-      for (const sql of SETTINGS)
-        await answerOf("query", client, { sql, timeout: this.#options.statementMs });
+      for (const sql of SETTINGS) {
+        await answerOf("query", client, { sql }, this.#options.statementMs);
+      }
     } catch (error) {
       client.destroy();
       throw error;
