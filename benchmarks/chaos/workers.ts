@@ -1,7 +1,11 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import type { WorkerProcessOptions } from "./worker-process.ts";
+
+/** How long a worker may take to end when it is told to, in milliseconds. */
+const STOP_LIMIT_MS = 60_000;
 
 /** A worker process that can be killed and stalled. */
 export interface ChaosWorker {
@@ -98,6 +102,9 @@ async function stopGracefully({ name, process: child, ready }: ChaosWorker): Pro
   const exited = once(child, "exit") as Promise<[number | null, string | null]>;
   await Promise.race([ready, exited]);
   child.kill("SIGTERM");
-  const [code, signal] = await exited;
+  const late = sleep(STOP_LIMIT_MS, undefined, { ref: false });
+  const ended = await Promise.race([exited, late]);
+  if (ended === undefined) throw new Error(`${name} did not end within ${STOP_LIMIT_MS} ms.`);
+  const [code, signal] = ended;
   if (code !== 0) throw new Error(`${name} ended with ${signal ?? code} when it was stopped.`);
 }

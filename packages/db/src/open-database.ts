@@ -50,8 +50,9 @@ export interface ConnectionOptions {
   /** How long a locked database is tried again before `BackendUnavailable`, in milliseconds; the event loop stays free. @default 60000 */
   readonly busyLimitMs?: number | undefined;
   /**
-   * How long PostgreSQL may take to answer a statement, in milliseconds, 100…3,600,000. Then it is cancelled where it still runs, its connection is given
-   * up, and the call is `BackendUnavailable`. Migrations may take longer. For `url`, and for a `database` of `pg`. @default 15000
+   * How long a server may take to answer a statement, in milliseconds, 100…3,600,000. Then its connection is given up, on PostgreSQL the statement is
+   * cancelled where it still runs, and the call is `BackendUnavailable`. Migrations may take longer. For `url`, and for a `database` of `pg` or `mysql2`.
+   * @default 15000
    */
   readonly answerLimitMs?: number | undefined;
   /**

@@ -3,6 +3,7 @@ import type { Kysely } from "kysely";
 import type { ConnectionOptions as MysqlOptions } from "mysql2";
 import type * as Mysql from "mysql2";
 
+import { answerLimitOf } from "./answer-limit.ts";
 import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
 import { KyselyConnection } from "./connections/kysely-connection.ts";
 import { toCorePool, type MysqlPool } from "./connections/mysql-client.ts";
@@ -13,8 +14,6 @@ import type { ConnectionOptions, Database } from "./open-database.ts";
 
 /** How long connecting may take, in milliseconds. */
 const CONNECT_MS = 10_000;
-/** After how long a statement without an answer is given up, in milliseconds: as long as a lease lasts, and longer than locks are waited for. */
-const STATEMENT_MS = 15_000;
 /** Statements kept prepared by one connection; servers keep 16,382 for all of them by default. */
 const MOST_STATEMENTS = 150;
 
@@ -22,6 +21,7 @@ const MOST_STATEMENTS = 150;
 export function fromMysqlUrl(url: string, options: ConnectionOptions): Database {
   const where = describe(url);
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS, poolSize = 10 } = options;
+  const answerLimitMs = answerLimitOf(options);
   if (!Number.isInteger(poolSize) || poolSize < 1 || poolSize > 1000) {
     throw new InvalidTaskBackend(
       `poolSize must be a whole number from 1 to 1000, not ${String(poolSize)}.`,
@@ -31,7 +31,7 @@ export function fromMysqlUrl(url: string, options: ConnectionOptions): Database 
     uri: url,
     charset: "utf8mb4",
     supportBigNumbers: true,
-    connectTimeout: CONNECT_MS,
+    connectTimeout: Math.min(CONNECT_MS, answerLimitMs),
     maxPreparedStatements: MOST_STATEMENTS,
   };
   return {
@@ -43,7 +43,7 @@ export function fromMysqlUrl(url: string, options: ConnectionOptions): Database 
         where,
         busyLimitMs,
         owned: true,
-        statementMs: STATEMENT_MS,
+        answerLimitMs,
       });
     },
     ...heartbeatOf(options, config, false),
@@ -54,6 +54,7 @@ export function fromMysqlUrl(url: string, options: ConnectionOptions): Database 
 /** A database behind a pool of the user's. */
 export function fromMysqlPool(given: MysqlPool, options: ConnectionOptions): Database {
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
+  const answerLimitMs = answerLimitOf(options);
   const pool = toCorePool(given);
   return {
     ...common(),
@@ -62,7 +63,7 @@ export function fromMysqlPool(given: MysqlPool, options: ConnectionOptions): Dat
         where: "MySQL database (mysql2)",
         busyLimitMs,
         owned: false,
-        statementMs: STATEMENT_MS,
+        answerLimitMs,
       }),
     ...heartbeatOf(options, clientConfigOf(pool), false),
     key: pool,

@@ -5,6 +5,7 @@ import type { Kysely } from "kysely";
 import type * as Pg from "pg";
 import type { ClientConfig } from "pg";
 
+import { answerLimitOf } from "./answer-limit.ts";
 import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
 import { KyselyConnection } from "./connections/kysely-connection.ts";
 import type { PgListener, PgPool } from "./connections/pg-client.ts";
@@ -133,15 +134,6 @@ class Sockets {
       else setTimeout(() => socket.destroy(), afterMs).unref();
     }
   }
-}
-
-function answerLimitOf({ answerLimitMs = 15_000 }: ConnectionOptions): number {
-  if (Number.isInteger(answerLimitMs) && answerLimitMs >= 100 && answerLimitMs <= 3_600_000) {
-    return answerLimitMs;
-  }
-  throw new InvalidTaskBackend(
-    `answerLimitMs must be a whole number from 100 to 3600000, not ${String(answerLimitMs)}.`,
-  );
 }
 
 function common(): Pick<Database, "dialect" | "migratesItself" | "busyLimitMs"> {

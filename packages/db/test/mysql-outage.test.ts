@@ -4,11 +4,11 @@ import { createPool as createMysqlPool } from "mysql2";
 import { createConnection } from "mysql2/promise";
 import { describe, expect, it, vi } from "vitest";
 
+import { TcpProxy } from "../../../scripts/services/tcp-proxy.ts";
 import { toCorePool } from "../src/connections/mysql-client.ts";
 import { MysqlConnection } from "../src/connections/mysql-connection.ts";
 import { canStartServers, startMariadb } from "./support/mariadb-server.ts";
 import { createDatabases, createPool } from "./support/mariadb.ts";
-import { startRelay } from "./support/relay.ts";
 
 const databases = createDatabases(createPool());
 taskLog.connect(() => undefined);
@@ -61,15 +61,13 @@ describe("a server that goes away", () => {
 
   it("is given up when it does not answer, with every connection that may have fallen silent too", async () => {
     const { url, backend } = await databases.open();
-    await using relay = await startRelay(Number(new URL(url).port));
-    const through = new URL(url);
-    through.port = String(relay.port);
-    const mysqlPool = createMysqlPool({ uri: through.href, connectionLimit: 3 });
+    await using network = await TcpProxy.to(url);
+    const mysqlPool = createMysqlPool({ uri: network.url, connectionLimit: 3 });
     const connection = new MysqlConnection(toCorePool(mysqlPool), {
       where: "the server",
       busyLimitMs: 0,
       owned: true,
-      statementMs: 1500,
+      answerLimitMs: 1500,
     });
     const select = (): Promise<unknown> => connection.query("select ? as answer", ["here"]);
     await Promise.all([
@@ -77,21 +75,21 @@ describe("a server that goes away", () => {
       select(),
       connection.transaction((inside) => inside.query("select 1", [])),
     ]);
-    relay.fallSilent();
+    network.swallow();
     const asked = performance.now();
     await expect(
       connection.transaction((inside) => inside.query("select 1", [])),
     ).rejects.toMatchObject({ code: "TASKS_BACKEND_UNAVAILABLE" });
     // Not once more for the rollback.
     expect(performance.now() - asked).toBeLessThan(2900);
-    relay.speak();
+    network.pass();
     // Connections of before are not tried one after another: nothing waits for an answer that never comes.
     const back = performance.now();
     expect(await Promise.all([select(), select(), select()])).toEqual(
       Array.from({ length: 3 }, () => [{ answer: "here" }]),
     );
     expect(performance.now() - back).toBeLessThan(1400);
-    relay.fallSilent();
+    network.swallow();
     const closing = performance.now();
     void select().catch(() => undefined);
     await connection.close();

@@ -1,29 +1,16 @@
 import { InvalidTask } from "@tasks/core";
 
 import type { Executor, Row, SqlValue } from "../connection.ts";
-
-/** A statement as `mysql2` takes it. */
-export interface MysqlStatement {
-  readonly sql: string;
-  values?: unknown[];
-  rowsAsArray?: boolean;
-  nestTables?: boolean;
-}
-
-type Answered = (error: unknown, answer: unknown) => void;
-
-/** What runs statements and calls back with rows, or with the header of a statement that gives none. */
-export interface MysqlQueryable {
-  query(statement: MysqlStatement, answered: Answered): unknown;
-  execute(statement: MysqlStatement, answered: Answered): unknown;
-}
+import {
+  answerOf,
+  type Discardable,
+  type MysqlQueryable,
+  type MysqlStatement,
+} from "./mysql-answer.ts";
 
 /** A connection of a pool. */
-export interface MysqlClient extends MysqlQueryable {
+export interface MysqlClient extends MysqlQueryable, Discardable {
   release(): void;
-  destroy(): void;
-  on(event: "error", listener: () => void): unknown;
-  readonly stream?: { readonly ref?: () => unknown; readonly unref?: () => unknown };
 }
 
 /** A pool with callbacks, as far as it is used: the ones with promises are made of it, and cost more. */
@@ -74,8 +61,8 @@ export function toCore(connection: object): MysqlQueryable {
 
 /** How statements run. */
 export interface MysqlExecutorOptions {
-  /** After how long a statement without an answer fails, in milliseconds. */
-  readonly timeoutMs?: number | undefined;
+  /** After how long a statement without an answer fails, in milliseconds; 0, the default, for never. */
+  readonly answerLimitMs?: number;
   /** The largest packet the server takes, if it is known already. */
   readonly maxPacket?: { bytes: number | undefined };
 }
@@ -89,15 +76,15 @@ const UNMEASURED = 250_000;
  */
 export function mysqlExecutor(
   queryable: MysqlQueryable,
-  { timeoutMs, maxPacket = { bytes: undefined } }: MysqlExecutorOptions = {},
+  { answerLimitMs = 0, maxPacket = { bytes: undefined } }: MysqlExecutorOptions = {},
 ): Executor {
   const send = async (sql: string, params: readonly SqlValue[]): Promise<unknown> => {
     const statement: MysqlStatement = { sql, rowsAsArray: false, nestTables: false };
     // Not every statement can be prepared; those without parameters need not be.
-    if (params.length === 0) return answerOf("query", queryable, statement, timeoutMs);
+    if (params.length === 0) return answerOf("query", queryable, statement, answerLimitMs);
     if (isLarge(params)) await assertSize(params);
     statement.values = [...params];
-    return answerOf("execute", queryable, statement, timeoutMs);
+    return answerOf("execute", queryable, statement, answerLimitMs);
   };
   const assertSize = async (params: readonly SqlValue[]): Promise<void> => {
     maxPacket.bytes ??= await readMaxPacket();
@@ -111,9 +98,8 @@ export function mysqlExecutor(
     );
   };
   const readMaxPacket = async (): Promise<number> => {
-    const rows = await answerOf("query", queryable, {
-      sql: "select @@max_allowed_packet as bytes",
-    });
+    const statement: MysqlStatement = { sql: "select @@max_allowed_packet as bytes" };
+    const rows = await answerOf("query", queryable, statement, answerLimitMs);
     return Number((rows as readonly Row[])[0]?.["bytes"]);
   };
   const run: Executor["run"] = async (sql, params) => affectedRows(await send(sql, params));
@@ -142,7 +128,7 @@ export function rawMysqlExecutor(connection: object): Executor {
   const plain = mysqlExecutor(queryable);
   let checked: Promise<void> | undefined;
   const check = async (): Promise<void> => {
-    const header = await answerOf("query", queryable, { sql: "do 0" });
+    const header = await answerOf("query", queryable, { sql: "do 0" }, 0);
     const status = Number((header as { serverStatus?: unknown }).serverStatus);
     if ((status & IN_TRANSACTION) !== 0 || (status & AUTOCOMMIT) === 0) return;
     throw new InvalidTask(
@@ -158,29 +144,6 @@ export function rawMysqlExecutor(connection: object): Executor {
     run: async (sql, params) => (await first()).run(sql, params),
     runMany: async (sql, paramLists) => (await first()).runMany(sql, paramLists),
   };
-}
-
-/**
- * Runs a statement, as a promise.
- *
- * @param timeoutMs after how long it fails without an answer. The driver's own limit does not begin before the statement is prepared, which is what a
- * connection that fell silent never gets to.
- */
-export async function answerOf(
-  method: "query" | "execute",
-  queryable: MysqlQueryable,
-  statement: MysqlStatement,
-  timeoutMs?: number,
-): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const fail = (): void => reject(new Error(`no answer within ${timeoutMs} ms`));
-    const timer = timeoutMs === undefined ? undefined : setTimeout(fail, timeoutMs);
-    queryable[method](statement, (error, answer) => {
-      clearTimeout(timer);
-      if (error === null || error === undefined) resolve(answer);
-      else reject(error as Error);
-    });
-  });
 }
 
 function isLarge(params: readonly SqlValue[]): boolean {

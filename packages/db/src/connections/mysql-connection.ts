@@ -5,7 +5,8 @@ import { BackendUnavailable } from "@tasks/core";
 import type { Connection, Executor } from "../connection.ts";
 import { whileBusy } from "./busy.ts";
 import { toTasksError } from "./errors.ts";
-import { answerOf, mysqlExecutor, type MysqlClient, type MysqlCorePool } from "./mysql-client.ts";
+import { answerOf, discard } from "./mysql-answer.ts";
+import { mysqlExecutor, type MysqlClient, type MysqlCorePool } from "./mysql-client.ts";
 import { isBroken, isNetworkError } from "./mysql-errors.ts";
 
 /** Options of a connection on a pool. */
@@ -16,8 +17,8 @@ export interface MysqlConnectionOptions {
   readonly busyLimitMs: number;
   /** The pool is the backend's own: its connections get settings, and do not keep the process alive; `close()` ends it. */
   readonly owned: boolean;
-  /** After how long a statement without an answer fails, and its connection is given up, in milliseconds; for a pool of the backend's own. */
-  readonly statementMs: number;
+  /** How long the server may take to answer a statement, and the pool to give a connection, in milliseconds. */
+  readonly answerLimitMs: number;
 }
 
 /**
@@ -29,11 +30,8 @@ export const BEGIN_MYSQL: readonly string[] = [
   "start transaction read write",
 ];
 
-/** Settings of our own connections. */
-const SETTINGS: readonly string[] = [
-  "set session transaction isolation level read committed",
-  "set session innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_TRANS_TABLES'",
-];
+/** The longest wait for a lock, in seconds. */
+const LOCK_SECONDS = 10;
 /** How long closing waits for statements under way, in milliseconds. */
 const CLOSE_MS = 2000;
 
@@ -42,6 +40,8 @@ export class MysqlConnection implements Connection {
   readonly #pool: MysqlCorePool;
   readonly #options: MysqlConnectionOptions;
   readonly #begin: readonly string[];
+  /** 0 for as long as it takes. */
+  #answerLimitMs: number;
   readonly #maxPacket: { bytes: number | undefined } = { bytes: undefined };
   /** When connections of the pool answered last, on the clock of `performance.now()`. */
   readonly #answeredAtMs = new WeakMap<MysqlClient, number>();
@@ -53,6 +53,7 @@ export class MysqlConnection implements Connection {
   constructor(pool: MysqlCorePool, options: MysqlConnectionOptions) {
     this.#pool = pool;
     this.#options = options;
+    this.#answerLimitMs = options.answerLimitMs;
     this.#begin = options.owned ? ["start transaction read write"] : BEGIN_MYSQL;
   }
 
@@ -80,6 +81,12 @@ export class MysqlConnection implements Connection {
     });
   }
 
+  get unhurried(): Connection {
+    const unhurried = new MysqlConnection(this.#pool, this.#options);
+    unhurried.#answerLimitMs = 0;
+    return unhurried;
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -89,7 +96,7 @@ export class MysqlConnection implements Connection {
     });
     // A server that does not answer is not waited for.
     await Promise.race([ending, sleep(CLOSE_MS, undefined, { ref: false })]);
-    for (const client of this.#clients) client.destroy();
+    for (const client of this.#clients) discard(client);
   }
 
   async #patiently<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
@@ -105,15 +112,12 @@ export class MysqlConnection implements Connection {
   }
 
   async #once<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
-    const { owned, statementMs } = this.#options;
+    const { owned } = this.#options;
     const client = await this.#acquire();
     this.#clients.add(client);
     let broken: unknown;
     const executor = failFast(
-      mysqlExecutor(client, {
-        timeoutMs: owned ? statementMs : undefined,
-        maxPacket: this.#maxPacket,
-      }),
+      mysqlExecutor(client, { answerLimitMs: this.#answerLimitMs, maxPacket: this.#maxPacket }),
       (error) => {
         broken = error;
         if (isNetworkError(error)) this.#troubleAtMs = performance.now();
@@ -128,7 +132,7 @@ export class MysqlConnection implements Connection {
         if (owned) setAlive(client, false);
         client.release();
       } else {
-        client.destroy();
+        discard(client);
       }
     }
   }
@@ -147,20 +151,25 @@ export class MysqlConnection implements Connection {
         setAlive(client, true);
         return client;
       }
-      client.destroy();
+      discard(client);
     }
   }
 
   /** The pool forgets who waits for a connection when those it has, or was making, break: so nobody waits for ever. */
   async #getConnection(): Promise<MysqlClient> {
-    const { owned, statementMs, where } = this.#options;
+    const { where } = this.#options;
+    const answerLimitMs = this.#answerLimitMs;
     return new Promise((resolve, reject) => {
       let isLate = false;
       const giveUp = (): void => {
         isLate = true;
-        reject(new BackendUnavailable(`${where}: no connection within ${statementMs} ms.`));
+        reject(
+          new BackendUnavailable(
+            `${where}: the pool gave no connection within answerLimitMs, ${answerLimitMs} ms.`,
+          ),
+        );
       };
-      const timer = owned ? setTimeout(giveUp, statementMs) : undefined;
+      const timer = answerLimitMs === 0 ? undefined : setTimeout(giveUp, answerLimitMs);
       this.#pool.getConnection((error, client) => {
         clearTimeout(timer);
         if (error !== null && error !== undefined) reject(error as Error);
@@ -174,14 +183,26 @@ export class MysqlConnection implements Connection {
     // Without a listener, an idle connection that breaks would end the process.
     client.on("error", () => undefined);
     try {
-      for (const sql of SETTINGS) {
-        await answerOf("query", client, { sql }, this.#options.statementMs);
+      const { answerLimitMs } = this.#options;
+      for (const sql of settings(answerLimitMs)) {
+        await answerOf("query", client, { sql }, answerLimitMs);
       }
     } catch (error) {
-      client.destroy();
+      discard(client);
       throw error;
     }
   }
+}
+
+/** Settings of our own connections. Whoever cannot be reached any more holds locks for no longer than an answer may take, where the server can see to it. */
+function settings(answerLimitMs: number): readonly string[] {
+  // A wait for a lock is over before it looks like silence.
+  const lockSeconds = Math.max(1, Math.min(LOCK_SECONDS, Math.floor(answerLimitMs / 1500)));
+  const idleSeconds = Math.ceil(answerLimitMs / 1000);
+  return [
+    "set session transaction isolation level read committed",
+    `set session innodb_lock_wait_timeout = ${lockSeconds}, sql_mode = 'STRICT_TRANS_TABLES' /*M! , idle_transaction_timeout = ${idleSeconds} */`,
+  ];
 }
 
 /** Reports what breaks the connection. Whatever follows fails at once, rather than wait behind a statement without an answer. */

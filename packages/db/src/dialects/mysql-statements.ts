@@ -39,6 +39,7 @@ type ListStatementName =
   | "isReady"
   | "unknownTasks"
   | "lockScheduled"
+  | "lockLost"
   | "promote"
   | "findFinished"
   | "countFinished";
@@ -220,10 +221,14 @@ values (?, ?, ?, ?, ?, ${NOW}, ${NOW}, ${NOW} + ?)
 on duplicate key update last_seen_at = if(expires_at > 0, ${NOW}, last_seen_at), expires_at = if(expires_at > 0, ${NOW} + ?, 0)`,
     // Kept with a lease of 1970 until it is forgotten, so that a renewal on its way does not bring it back.
     endSession: `update ${workers} set expires_at = 0 where session_id = ?`,
-    findLost: `select r.id from (select distinct lane from ${results} ${hint} where backend = ? and phase = 3) held
+    findLost: `select r.seq from (select distinct lane from ${results} ${hint} where backend = ? and phase = 3) held
 straight_join ${results} r ${hint} on r.backend = ? and r.phase = 3 and r.lane = held.lane
 where not exists (select 1 from ${workers} where session_id = held.lane and expires_at > ${NOW})
 order by r.seq limit ?`,
+    lockLost: byCount(
+      (count) =>
+        `select id from ${results} force index (primary) where seq in (${marks(count)}) and phase = 3 order by seq for update skip locked`,
+    ),
     hasOldSessions: `select 1 from ${workers} where backend = ? and expires_at < ${NOW} - ? limit 1`,
     deleteOldSessions: `delete from ${workers} where backend = ? and expires_at < ${NOW} - ?`,
   };

@@ -175,8 +175,12 @@ export class MysqlDialect implements Dialect {
   }
 
   async findLost(executor: Executor, scope: Scope, limit: number): Promise<readonly string[]> {
-    const { findLost } = mysqlStatements(scope.tables);
-    const rows = await executor.query(findLost, [scope.backend, scope.backend, limit]);
+    const { findLost, lockLost } = mysqlStatements(scope.tables);
+    const found = await executor.query(findLost, [scope.backend, scope.backend, limit]);
+    if (found.length === 0) return [];
+    // Passing over rows that someone else is dealing with, or left locked: the others need not wait for them.
+    const seqs = padded(found.map((row) => toNumber(row["seq"])));
+    const rows = await executor.query(lockLost(seqs.length), seqs);
     return rows.map((row) => toText(row["id"]));
   }
 

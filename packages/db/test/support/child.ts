@@ -14,6 +14,13 @@ function say(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
+async function isAnswered(): Promise<boolean> {
+  return backend.counts().then(
+    () => true,
+    () => false,
+  );
+}
+
 switch (job) {
   case "work": {
     const worker = await backend.createWorker({ intervalMs: 50, ...options });
@@ -30,6 +37,12 @@ switch (job) {
     for (let index = 0; index < (options?.maxTasks ?? 0); index++) {
       await mark.enqueue(`${process.pid}-${index}`);
     }
+    break;
+  case "count":
+    // Until one is not answered.
+    await backend.counts();
+    say("ready");
+    while (await isAnswered());
     break;
   case "unique": {
     const results = await Promise.all(Array.from({ length: 25 }, () => single.enqueue("only")));

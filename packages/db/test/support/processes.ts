@@ -8,9 +8,11 @@ import { afterAll } from "vitest";
 
 /** What a child process is to do. */
 export interface ChildJob {
-  readonly job: "work" | "migrate" | "enqueue" | "unique";
+  readonly job: "work" | "migrate" | "enqueue" | "count" | "unique";
   readonly url: string;
+  readonly schema?: string;
   readonly leaseMs?: number;
+  readonly answerLimitMs?: number;
   readonly pooler?: boolean;
   readonly options?: WorkerOptions;
 }
