@@ -37,6 +37,8 @@ const config: KnipConfig = {
     "packages/conformance": { entry: ["test/fixtures/*.ts"] },
     // Loaded by a worker's command line.
     "apps/example": { entry: ["src/stop-with-parent.ts"] },
+    // A driver that is loaded by its name.
+    benchmarks: { ignoreDependencies: ["@sidequest/mysql-backend"] },
     // A thread and a process, likewise.
     "apps/file-backend": { entry: ["src/lease.ts", "test/support/worker-process.ts"] },
   },

@@ -51,7 +51,7 @@ const QUICK: Sizes = {
   other: 10_000,
 };
 
-export const USAGE = `Usage: pnpm --dir benchmarks bench [sqlite | postgres | redis] [options]
+export const USAGE = `Usage: pnpm --dir benchmarks bench [sqlite | postgres | mariadb | redis] [options]
 
   --quick              small sizes and one round: about a minute
   --only a,b           scenarios whose names contain one of these

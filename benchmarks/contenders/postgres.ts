@@ -6,17 +6,17 @@ import { graphileDefault, graphileTuned } from "./graphile-worker/contender.ts";
 import { pgBossBatched, pgBossDefault } from "./pg-boss/contender.ts";
 import { plainPostgres } from "./plain-postgres/contender.ts";
 import type { Store } from "./store.ts";
-import { tasksDbOnPostgres } from "./tasks-db/contender.ts";
+import { tasksDbOnServer } from "./tasks-db/contender.ts";
 
 const LIMIT = plainPostgres.name;
 const TUNED = graphileTuned.name;
 const BOSS = pgBossBatched.name;
-const { against, cpu, own, plain } = targetsOf(tasksDbOnPostgres.name);
+const { against, cpu, own, plain } = targetsOf(tasksDbOnServer.name);
 
 export const postgres: Store = {
   name: "postgres",
   contenders: [
-    tasksDbOnPostgres,
+    tasksDbOnServer,
     plainPostgres,
     graphileTuned,
     graphileDefault,

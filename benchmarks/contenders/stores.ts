@@ -1,11 +1,12 @@
 import type { Contender } from "./contender.ts";
+import { mariadb } from "./mariadb.ts";
 import { postgres } from "./postgres.ts";
 import { redis } from "./redis.ts";
 import { sqlite } from "./sqlite.ts";
 import type { Store } from "./store.ts";
 
 /** Everything that can be measured. */
-export const stores: readonly Store[] = [sqlite, postgres, redis];
+export const stores: readonly Store[] = [sqlite, postgres, mariadb, redis];
 
 /** The store of this name. @throws TypeError when there is none. */
 export function findStore(name: string): Store {

@@ -15,7 +15,7 @@ export const tasksDbOnSqlite: Contender = {
   open: async (file) => (await import("./queue.ts")).openQueue(`sqlite:${file}`),
 };
 
-export const tasksDbOnPostgres: Contender = {
+export const tasksDbOnServer: Contender = {
   ...common,
   // Each of them waits for the disk.
   share: { "enqueue-sequential": 0.25 },
