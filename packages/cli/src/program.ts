@@ -7,6 +7,7 @@ import { checkCommand } from "./commands/check.ts";
 import { enqueueCommand } from "./commands/enqueue.ts";
 import { listCommand } from "./commands/list.ts";
 import { migrateCommand } from "./commands/migrate.ts";
+import { pauseCommand, resumeCommand } from "./commands/pause.ts";
 import { pruneCommand } from "./commands/prune.ts";
 import { retryCommand } from "./commands/retry.ts";
 import { runCommand } from "./commands/run.ts";
@@ -60,6 +61,8 @@ export function createProgram(context: CliContext): Command {
     showCommand(context),
     retryCommand(context),
     cancelCommand(context),
+    pauseCommand(context),
+    resumeCommand(context),
     statsCommand(context),
   ];
   for (const command of commands) {

@@ -216,6 +216,36 @@ describe("retry", () => {
   });
 });
 
+describe("pause and resume", () => {
+  it("hold up a queue for every worker, and let it go on", async () => {
+    await using project = await createDatabaseProject();
+    const id = await project.enqueue("add", [1, 2]);
+    expect(await project.run(["pause", "default"])).toEqual({
+      code: 0,
+      stdout: "Queue default is paused: 1 ready task waits, 0 running.\n",
+      stderr: "",
+    });
+    expect((await project.run(["stats"])).stdout).toMatch(/^default +1 .* paused$/m);
+    expect((await project.run(["list"])).stdout).toContain("blocked");
+    await project.run(["worker", "--batch", "--no-startup-delay"]);
+    expect(await project.backend.getResult(id)).toMatchObject({ status: "READY" });
+    expect(await project.run(["resume", "default", "--json"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('"paused": false'),
+    });
+    await project.run(["worker", "--batch", "--no-startup-delay"]);
+    expect(await project.backend.getResult(id)).toMatchObject({ status: "SUCCESSFUL" });
+  });
+
+  it("names what is no queue", async () => {
+    await using project = await createDatabaseProject();
+    expect(await project.run(["pause", "no queue"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("'no queue'"),
+    });
+  });
+});
+
 describe("cancel", () => {
   it("cancels a waiting task at once, and only once", async () => {
     await using project = await createDatabaseProject();

@@ -105,6 +105,8 @@ describe("help", () => {
       "show",
       "retry",
       "cancel",
+      "pause",
+      "resume",
       "stats",
     ];
     for (const name of names) expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, "m"));
@@ -124,6 +126,8 @@ describe("help", () => {
     "show",
     "retry",
     "cancel",
+    "pause",
+    "resume",
     "stats",
   ])("of %s has examples and the options of every command, and fits 80 columns", async (name) => {
     const { code, stdout } = await run([name, "--help"], {

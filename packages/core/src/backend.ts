@@ -402,12 +402,17 @@ export abstract class Backend implements AsyncDisposable {
     throw this.notSupported("listing tasks");
   }
 
-  /** No task of this queue is claimed until `resume`. Running attempts go on. */
+  /**
+   * No task of this queue is claimed until `resume`, in whatever process. Running attempts go on, and `runTask` runs what it is told to. Pausing twice is
+   * pausing once.
+   *
+   * @throws InvalidTask when the backend has no such queue.
+   */
   async pause(_queueName: string): Promise<void> {
     throw this.notSupported("pausing queues");
   }
 
-  /** Ends a pause. */
+  /** Ends a pause; workers that wait go on by themselves. Without one nothing happens. @throws InvalidTask when the backend has no such queue. */
   async resume(_queueName: string): Promise<void> {
     throw this.notSupported("pausing queues");
   }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 
+import { InvalidTask, type TaskState } from "@tasks/core";
+
 import { createDeferred } from "../internal/deferred.ts";
 import type { Requirement } from "../requirement.ts";
 
@@ -110,6 +112,40 @@ export const pauseRequirements: readonly Requirement[] = [
       assert.deepEqual([result.status, result.state], ["READY", "blocked"]);
       await t.backend.resume("default");
       assert.equal((await result.refresh()).state, "ready");
+    },
+  },
+  {
+    id: "pause.listed",
+    sentence: "Due tasks of a paused queue are listed as blocked, not as ready.",
+    needs: ["pause", "queued", "list"],
+    test: async (t) => {
+      const { id } = await t.task(() => null).enqueue();
+      const idsOf = async (state: TaskState): Promise<readonly string[]> =>
+        (await t.backend.listRecords({ state })).records.map((record) => record.id);
+      await t.backend.pause("default");
+      assert.deepEqual([await idsOf("blocked"), await idsOf("ready")], [[id], []]);
+      await t.backend.resume("default");
+      assert.deepEqual([await idsOf("blocked"), await idsOf("ready")], [[], [id]]);
+    },
+  },
+  {
+    id: "pause.named-task",
+    sentence: "A task that is run by its id runs, paused queue or not.",
+    needs: ["pause", "worker", "getResult"],
+    test: async (t) => {
+      const { id } = await t.task(() => 1).enqueue();
+      await t.backend.pause("default");
+      assert.equal((await t.backend.runTask(id)).returnValue, 1);
+    },
+  },
+  {
+    id: "pause.queue-name",
+    sentence: "What is no name of a queue cannot be paused or resumed.",
+    needs: ["pause"],
+    test: async (t) => {
+      for (const change of ["pause", "resume"] as const) {
+        await assert.rejects(t.backend[change]("no queue"), { name: InvalidTask.name });
+      }
     },
   },
   {

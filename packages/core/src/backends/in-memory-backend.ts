@@ -48,7 +48,8 @@ export abstract class InMemoryBackend extends Backend {
   }
 
   override async readRecord(id: string): Promise<TaskRecord | undefined> {
-    return structuredClone(this.store.entries.get(id)?.record);
+    const entry = this.store.entries.get(id);
+    return entry === undefined ? undefined : structuredClone(this.store.view(entry));
   }
 
   override async cancel(id: string): Promise<boolean> {
@@ -69,9 +70,11 @@ export abstract class InMemoryBackend extends Backend {
     const records: TaskRecord[] = [];
     let last = 0;
     for (const entry of [...this.store.entries.values()].reverse()) {
-      if (entry.sequence >= before || !this.#matches(entry.record, options)) continue;
+      if (entry.sequence >= before) continue;
+      const record = this.store.view(entry);
+      if (!this.#matches(record, options)) continue;
       if (records.length === limit) return { records, nextCursor: String(last) };
-      records.push(structuredClone(entry.record));
+      records.push(structuredClone(record));
       last = entry.sequence;
     }
     return { records, nextCursor: null };
@@ -101,14 +104,14 @@ export abstract class InMemoryBackend extends Backend {
         ready: 0,
         scheduled: 0,
         running: 0,
-        paused: false,
+        paused: this.store.paused.has(name),
         oldestReadyMs: null,
       };
       const queue = queues.get(name) ?? empty;
       queues.set(name, queue);
       return queue;
     };
-    this.queueNames.forEach(queueOf);
+    [...this.queueNames, ...this.store.paused].forEach(queueOf);
     for (const { record } of this.store.entries.values()) {
       if (isFinished(record.status)) continue;
       const queue = queueOf(record.queueName);

@@ -2,6 +2,7 @@ import type { BackendSupports, Worker, WorkerOptions } from "../backend.ts";
 import type { Enqueued, EnqueueRequest } from "../backend.ts";
 import { log } from "../log.ts";
 import type { TaskResult } from "../task-result.ts";
+import { assertQueueOf } from "../worker/queue-check.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { runOne } from "../worker/run-one.ts";
 import { InMemoryBackend, type InMemoryBackendOptions } from "./in-memory-backend.ts";
@@ -50,7 +51,7 @@ export class MemoryBackend extends InMemoryBackend {
       metadata: true,
       logs: true,
       list: true,
-      pause: false,
+      pause: true,
       wait: true,
       worker: true,
       transaction: false,
@@ -76,6 +77,18 @@ export class MemoryBackend extends InMemoryBackend {
     const worker = new QueueWorker(this, this.store, { ...options, leaseMs: this.#leaseMs });
     this.#workers.add(worker);
     return worker;
+  }
+
+  override async pause(queueName: string): Promise<void> {
+    assertQueueOf(this, queueName);
+    this.store.paused.add(queueName);
+    this.store.changed();
+  }
+
+  override async resume(queueName: string): Promise<void> {
+    assertQueueOf(this, queueName);
+    this.store.paused.delete(queueName);
+    this.store.changed();
   }
 
   override async runTask(id: string): Promise<TaskResult> {

@@ -35,6 +35,8 @@ export class MemoryStore implements WorkerStore {
   readonly clock: Clock;
   readonly entries: Map<string, Entry> = new Map();
   readonly sessions: Map<string, MemorySession> = new Map();
+  /** Queues of which nothing is claimed. */
+  readonly paused: Set<string> = new Set();
   readonly #queues = new MemoryQueues<Entry>();
   readonly #running = new Set<Entry>();
   /** Holders of unique keys. */
@@ -227,8 +229,15 @@ export class MemoryStore implements WorkerStore {
     return [...this.#running].filter((entry) => entry.sessionId === sessionId).length;
   }
 
+  /** What people read of a result; still the store's own. */
+  view({ record }: Entry): TaskRecord {
+    const blocked = record.status === "READY" && this.paused.has(record.queueName);
+    return blocked ? { ...record, blocked } : record;
+  }
+
   /** Forgets everything. */
   clear(): void {
+    this.paused.clear();
     for (const entry of this.entries.values()) this.remove(entry);
   }
 
@@ -305,7 +314,9 @@ export class MemoryStore implements WorkerStore {
   }
 
   #servedQueues({ queueNames, excludeQueues }: ClaimRequest): string[] {
-    if (!queueNames.includes("*")) return [...queueNames];
-    return this.#queues.readyQueues().filter((name) => !excludeQueues.includes(name));
+    const served = queueNames.includes("*")
+      ? this.#queues.readyQueues().filter((name) => !excludeQueues.includes(name))
+      : queueNames;
+    return served.filter((name) => !this.paused.has(name));
   }
 }

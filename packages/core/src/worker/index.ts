@@ -1,3 +1,4 @@
+export { assertQueueOf } from "./queue-check.ts";
 export { QueueWorker } from "./queue-worker.ts";
 export type { QueueWorkerOptions } from "./queue-worker.ts";
 export { runOne } from "./run-one.ts";

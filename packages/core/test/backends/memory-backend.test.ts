@@ -1,7 +1,6 @@
 import {
   InvalidTask,
   MemoryBackend,
-  NotSupported,
   task,
   TaskDoesNotExist,
   TaskResultDoesNotExist,
@@ -260,9 +259,10 @@ describe("the monitor", () => {
     expect(logs.length).toBeGreaterThan(0);
   });
 
-  it("refuses to pause queues", async () => {
-    await expect(new MemoryBackend().pause("default")).rejects.toThrow(
-      new NotSupported("MemoryBackend does not support pausing queues."),
+  it("refuses to pause a queue it does not have", async () => {
+    const backend = new MemoryBackend({ queues: ["emails", "reports"] });
+    await expect(backend.pause("emial")).rejects.toThrow(
+      new InvalidTask("The backend has no queue 'emial'. It takes: emails, reports."),
     );
   });
 });
