@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 
-import { InvalidTaskBackend, NotSupported } from "@tasks/core";
+import { InvalidTaskBackend, NotSupported, wholeNumber } from "@tasks/core";
 import type { Kysely } from "kysely";
 import type * as Pg from "pg";
 import type { ClientConfig } from "pg";
@@ -29,11 +29,7 @@ export function fromPostgresUrl(url: string, options: ConnectionOptions): Databa
   const where = describe(url);
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS, poolSize = 10, pooler = false } = options;
   const answerLimitMs = answerLimitOf(options);
-  if (!Number.isInteger(poolSize) || poolSize < 1 || poolSize > 1000) {
-    throw new InvalidTaskBackend(
-      `poolSize must be a whole number from 1 to 1000, not ${String(poolSize)}.`,
-    );
-  }
+  wholeNumber("poolSize", poolSize, 1, 1000);
   const config: ClientConfig = {
     connectionString: url,
     application_name: "tasks",
@@ -136,12 +132,7 @@ class Sockets {
 }
 
 function answerLimitOf({ answerLimitMs = 15_000 }: ConnectionOptions): number {
-  if (Number.isInteger(answerLimitMs) && answerLimitMs >= 100 && answerLimitMs <= 3_600_000) {
-    return answerLimitMs;
-  }
-  throw new InvalidTaskBackend(
-    `answerLimitMs must be a whole number from 100 to 3600000, not ${String(answerLimitMs)}.`,
-  );
+  return wholeNumber("answerLimitMs", answerLimitMs, 100, 3_600_000);
 }
 
 function common(): Pick<Database, "dialect" | "migratesItself" | "busyLimitMs"> {
