@@ -78,8 +78,6 @@ expectTypeOf(
     (query: string, limit: number = 10) => query.repeat(limit),
   ),
 ).toEqualTypeOf<Task<[query: string, limit?: number | undefined], string>>();
-// @ts-expect-error -- a date as the default
-task({ name: "default-date" }, (born: Date = new Date()) => born.getTime());
 
 // What JSON makes of a missing return value.
 expectTypeOf(task({ name: "void" }, () => {})).toEqualTypeOf<Task<[], null>>();
