@@ -2,9 +2,12 @@ import { resolve } from "node:path";
 
 import {
   announceFinished,
+  assertKnownOptions,
   Backend,
   DuplicateTask,
   isFinished,
+  resolvePruneOptions,
+  wholeNumber,
   type BackendOptions,
   type BackendSupports,
   type CheckMessage,
@@ -14,6 +17,7 @@ import {
   type PruneOptions,
   type QueueInfo,
   type RecordPage,
+  type ResolvedPruneOptions,
   type StatusCounts,
   type TaskRecord,
   type TaskResult,
@@ -33,13 +37,11 @@ import { UniqueKeys } from "./unique-keys.ts";
 export interface FileBackendOptions extends BackendOptions {
   /** The folder that holds everything; made with the first enqueue. */
   readonly folder: string;
-  /** How long a worker's lease lasts without a heartbeat, in milliseconds, from 100. @default 15000 */
+  /** How long a worker's lease lasts without a heartbeat, in milliseconds, 100…3,600,000. @default 15000 */
   readonly leaseMs?: number | undefined;
-  /** Largest JSON text of one payload, in bytes. @default 1 MiB */
+  /** Largest JSON text of one payload, in bytes, 1…1,000,000,000. @default 1 MiB */
   readonly maxPayloadBytes?: number | undefined;
 }
-
-const DEFAULT_MIN_AGE_MS = 14 * 86_400_000;
 
 /**
  * Keeps tasks as files, for the processes of one machine.
@@ -56,8 +58,15 @@ export class FileBackend extends Backend {
 
   constructor(options: FileBackendOptions) {
     super(options);
+    assertKnownOptions("new FileBackend()", options, {
+      folder: 1,
+      queues: 1,
+      leaseMs: 1,
+      maxPayloadBytes: 1,
+    });
+    const { leaseMs = 15_000, maxPayloadBytes = 1_048_576 } = options;
     const root = resolve(options.folder);
-    this.#leaseMs = options.leaseMs ?? 15_000;
+    this.#leaseMs = wholeNumber("leaseMs", leaseMs, 100, 3_600_000);
     this.#tasks = new TaskFolders(root);
     this.#keys = new UniqueKeys(root, this.#tasks);
     this.#store = new FileWorkerStore(root, this.#tasks);
@@ -82,7 +91,7 @@ export class FileBackend extends Backend {
       wait: true,
       worker: true,
       transaction: false,
-      maxPayloadBytes: options.maxPayloadBytes ?? 1_048_576,
+      maxPayloadBytes: wholeNumber("maxPayloadBytes", maxPayloadBytes, 1, 1_000_000_000),
       timeResolutionMs: 1,
       recoveryMs: this.#leaseMs + 2000,
     });
@@ -174,10 +183,11 @@ export class FileBackend extends Backend {
     }
   }
 
-  override async prune(options: PruneOptions = {}): Promise<number> {
-    const { dryRun = false, batchSize = 1000, onProgress, signal } = options;
+  override async prune(options?: PruneOptions): Promise<number> {
+    const resolved = resolvePruneOptions(options);
+    const { dryRun, batchSize, onProgress, signal } = resolved;
     const old = (await this.#tasks.readAll())
-      .filter((task) => this.#isOld(task, options))
+      .filter((task) => this.#isOld(task, resolved))
       .sort((a, b) => finishedMs(a) - finishedMs(b));
     if (dryRun) return old.length;
     let deleted = 0;
@@ -205,8 +215,8 @@ export class FileBackend extends Backend {
     await Promise.all([...this.#workers].map((worker) => worker.stop()));
   }
 
-  #isOld(task: StoredTask, options: PruneOptions): boolean {
-    const { minAgeMs = DEFAULT_MIN_AGE_MS, failedMinAgeMs = minAgeMs, queueNames } = options;
+  #isOld(task: StoredTask, options: ResolvedPruneOptions): boolean {
+    const { minAgeMs, failedMinAgeMs, queueNames } = options;
     const { status, queueName } = task.record;
     if (!isFinished(status) || queueNames?.includes(queueName) === false) return false;
     const ageMs = this.now().getTime() - finishedMs(task);

@@ -20,7 +20,6 @@
  * The steps of a result's life are pure functions in `transitions.ts`; a backend either calls them or does the same in its store's language.
  */
 import { NotSupported } from "./errors.ts";
-import { assertWhole } from "./internal/assert-option.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import type { TaskRecord, TaskState, TaskStatus } from "./task-record.ts";
 import { TaskResult } from "./task-result.ts";
@@ -342,16 +341,9 @@ export abstract class Backend implements AsyncDisposable {
    * Override it where the store can notify; this default is a timer.
    */
   async waitForChange(_id: string, maxMs: number, signal?: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, maxMs);
-      signal?.addEventListener("abort", done, { once: true });
-      if (signal?.aborted === true) done();
-    });
+    // Loaded on demand, like all that programs which only enqueue never need.
+    const { sleep } = await import("./internal/timing.ts");
+    await sleep(maxMs, signal);
   }
 
   // ── Worker ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -372,14 +364,15 @@ export abstract class Backend implements AsyncDisposable {
 
   // ── Monitor ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** One page of records, newest enqueue first. Override this; `list` is written on it. */
+  /** One page of records, newest enqueue first. Override this; `list` checks its options and calls it. */
   async listRecords(_options: ListOptions): Promise<RecordPage> {
     throw this.notSupported("listing tasks");
   }
 
-  /** One page of results, newest enqueue first. @throws InvalidTask for a limit out of range. */
+  /** One page of results, newest enqueue first. @throws InvalidTask for a bad value; TypeError for an unknown option. */
   async list(options: ListOptions = {}): Promise<ListPage> {
-    if (options.limit !== undefined) assertWhole("limit", options.limit, 1, 1000);
+    const { assertListOptions } = await import("./list-options.ts");
+    assertListOptions(options);
     const page = await this.listRecords(options);
     return {
       results: page.records.map((record) => new TaskResult(this, record)),

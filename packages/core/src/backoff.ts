@@ -1,4 +1,5 @@
 import { assertBetween, assertOneOf, wrongOption } from "./internal/assert-option.ts";
+import { assertKnownOptions } from "./known-options.ts";
 import { LONGEST_DELAY_MS } from "./run-after.ts";
 import type { TaskResult } from "./task-result.ts";
 
@@ -37,12 +38,13 @@ export function backoffDelay(
   return Math.round(Math.min(delayMs * factors[type] * spread, maxDelayMs));
 }
 
-/** @throws InvalidTask when a value is out of range. */
+/** @throws InvalidTask when a value is out of range; TypeError for an unknown option. */
 export function assertBackoff(backoff: Backoff): void {
   if (typeof backoff === "function") return;
   if (typeof backoff !== "object" || backoff === null) {
     throw wrongOption("backoff", "an object or a function", backoff);
   }
+  assertKnownOptions("backoff", backoff, { type: 1, delayMs: 1, maxDelayMs: 1, jitter: 1 });
   const { type = "exponential", jitter = 0, delayMs = 0, maxDelayMs = 0 } = backoff;
   assertOneOf("backoff.type", type, ["fixed", "linear", "exponential"]);
   assertBetween("backoff.delayMs", delayMs, 0, LONGEST_DELAY_MS);

@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Backend } from "./backend.ts";
 import { ImmediateBackend } from "./backends/immediate-backend.ts";
 import { InvalidTask, InvalidTaskBackend } from "./errors.ts";
+import { assertKnownOptions } from "./known-options.ts";
 import { redact } from "./redact.ts";
 import type { AnyTask } from "./registry.ts";
 import { DEFAULT_TASK_BACKEND_ALIAS } from "./task-options.ts";
@@ -56,9 +57,10 @@ export interface TaskBackends {
 /**
  * Sets the process's backends and gives the configuration back, to be exported from `tasks.config.ts`. The last call counts.
  *
- * @throws InvalidTaskBackend for a source that is neither a backend nor a function; InvalidTask for two schedules of one name.
+ * @throws InvalidTaskBackend for a source that is neither a backend nor a function; InvalidTask for two schedules of one name; TypeError for an unknown option.
  */
 export function configureTasks(options: TasksOptions): TasksConfig {
+  assertKnownOptions("configureTasks()", options, { backends: 1, tasks: 1, schedules: 1 });
   const backends = new BackendMap(options.backends);
   const config: TasksConfig = Object.freeze({
     backends,
@@ -183,7 +185,9 @@ function assertUniqueSchedules(schedules: readonly Schedule[]): void {
   for (const { name, task } of schedules) {
     const scheduleName = name ?? task.name;
     if (names.has(scheduleName)) {
-      throw new InvalidTask(`Two schedules are named '${scheduleName}'. Give one another name.`);
+      throw new InvalidTask(
+        `Two schedules are named '${scheduleName}'. Give one of them another name.`,
+      );
     }
     names.add(scheduleName);
   }

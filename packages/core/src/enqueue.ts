@@ -4,7 +4,7 @@ import { createId } from "./ids.ts";
 import { encodeJson, type JsonObject, type JsonValue } from "./json.ts";
 import type { AnyTask } from "./registry.ts";
 import { toMilliseconds } from "./run-after.ts";
-import { announceEnqueued, isAnnounced } from "./signals.ts";
+import { announceEnqueued, isEnqueuedAnnounced } from "./signals.ts";
 import { TaskResult } from "./task-result.ts";
 
 /** Encoded arguments that one batch holds, in characters. Those of further calls are encoded again when they are stored, so that a batch of any size holds no more. */
@@ -21,9 +21,17 @@ export async function enqueueAll(
   const requests: EnqueueRequest[] = [];
   let textLength = 0;
   for (const args of calls) {
-    if (task.settings.input !== null) await checkInput(task, args);
-    const plain = toRequest(task, backend, args);
-    const request = hasKeys(task) ? await withKeys(task, args, plain) : plain;
+    if (task.settings.input !== null) {
+      // Loaded on demand: most tasks have no schema.
+      const { checkInput } = await import("./schema-input.ts");
+      await checkInput(task, args);
+    }
+    let request = toRequest(task, backend, args);
+    if (hasKeys(task)) {
+      // And no keys.
+      const { withKeys } = await import("./keys.ts");
+      request = withKeys(task.settings, args, request);
+    }
     textLength += request.argsJson.length;
     if (textLength > MOST_TEXT) Object.defineProperty(request, "argsJson", { get: encodeLater });
     requests.push(request);
@@ -34,7 +42,7 @@ export async function enqueueAll(
     let latest = record;
     if (!deduplicated) {
       // Many results are made in one go when nobody is to be told of each.
-      if (isAnnounced("enqueued")) await announceEnqueued(backend, record);
+      if (isEnqueuedAnnounced()) await announceEnqueued(backend, record);
       if (backend.afterEnqueue) latest = await backend.afterEnqueue(record);
     }
     results.push(new TaskResult(backend, latest, deduplicated));
@@ -129,31 +137,6 @@ function metadataOf(metadata: JsonObject, maxPayloadBytes: number): JsonObject {
     : (encodeJson(metadata, "metadata", maxPayloadBytes).value as JsonObject);
 }
 
-async function checkInput(task: AnyTask, args: readonly unknown[]): Promise<void> {
-  if (args.length !== 1) {
-    throw new InvalidTask(
-      `Task '${task.name}' takes one argument, which its input schema describes, not ${args.length}.`,
-    );
-  }
-  // Loaded on demand: most tasks have no schema.
-  const { parseInput } = await import("./schema-input.ts");
-  await parseInput(task, args[0]);
-}
-
 function hasKeys({ settings }: AnyTask): boolean {
   return settings.unique !== null || settings.concurrency !== null;
-}
-
-async function withKeys(
-  task: AnyTask,
-  args: readonly unknown[],
-  request: EnqueueRequest,
-): Promise<EnqueueRequest> {
-  // Loaded on demand: most tasks have no keys.
-  const { concurrencyClaim, uniqueClaim } = await import("./keys.ts");
-  return {
-    ...request,
-    unique: uniqueClaim(task.settings, args, request.argsJson),
-    concurrency: concurrencyClaim(task.settings, args),
-  };
 }

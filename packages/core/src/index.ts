@@ -28,6 +28,7 @@ export type { ImmediateBackendOptions } from "./backends/immediate-backend.ts";
 export type { InMemoryBackendOptions } from "./backends/in-memory-backend.ts";
 export { MemoryBackend } from "./backends/memory-backend.ts";
 export type { MemoryBackendOptions } from "./backends/memory-backend.ts";
+export { wholeNumber } from "./backend-options.ts";
 export { checkTasks } from "./checks.ts";
 export type { Clock } from "./clock.ts";
 export { configureTasks, defaultTaskBackend, taskBackends, withBackends } from "./configuration.ts";
@@ -68,10 +69,13 @@ export type {
   NotJson,
   SurvivesJson,
 } from "./json-types.ts";
+export { assertKnownOptions } from "./known-options.ts";
 export { log, taskLog } from "./log.ts";
 export type { LogLevel, LogRecord } from "./log.ts";
 export { DiscardTask, RetryTask, SnoozeTask } from "./outcomes.ts";
 export type { DelayOptions } from "./outcomes.ts";
+export { resolvePruneOptions } from "./prune-options.ts";
+export type { ResolvedPruneOptions } from "./prune-options.ts";
 export { redact } from "./redact.ts";
 export { registeredTasks } from "./registry.ts";
 export type { AnyTask } from "./registry.ts";

@@ -4,8 +4,20 @@ import type { EnqueueRequest, UniqueClaim } from "./backend.ts";
 import { InvalidTask } from "./errors.ts";
 import type { TaskSettings } from "./task-options.ts";
 
-/** The unique key of a call; `null` for a task that is not unique. @throws InvalidTask when the key function gives no string. */
-export function uniqueClaim(
+/** A request with the keys of its call. @throws InvalidTask when a key function gives no string. */
+export function withKeys(
+  settings: TaskSettings,
+  args: readonly unknown[],
+  request: EnqueueRequest,
+): EnqueueRequest {
+  return {
+    ...request,
+    unique: uniqueClaim(settings, args, request.argsJson),
+    concurrency: concurrencyClaim(settings, args),
+  };
+}
+
+function uniqueClaim(
   { name, unique }: TaskSettings,
   args: readonly unknown[],
   argsJson: string,
@@ -21,8 +33,7 @@ export function uniqueClaim(
   };
 }
 
-/** The concurrency key of a call; `null` for a task without a limit. @throws InvalidTask when the key function gives no string. */
-export function concurrencyClaim(
+function concurrencyClaim(
   { name, concurrency }: TaskSettings,
   args: readonly unknown[],
 ): EnqueueRequest["concurrency"] {

@@ -1,6 +1,6 @@
 import { InvalidTask } from "./errors.ts";
 import { assertBetween, wrongOption } from "./internal/assert-option.ts";
-import { show } from "./internal/show.ts";
+import { assertKnownOptions } from "./known-options.ts";
 
 /** A delay from the moment of the enqueue; parts add up. */
 export interface RelativeTime {
@@ -55,12 +55,7 @@ export function toMilliseconds(relative: RelativeTime): number {
 }
 
 function isMoment(value: unknown): value is Moment {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "epochMilliseconds" in value &&
-    typeof value.epochMilliseconds === "number"
-  );
+  return typeof (value as Partial<Moment> | undefined)?.epochMilliseconds === "number";
 }
 
 function isPlainObject(value: unknown): value is object {
@@ -80,14 +75,9 @@ function checkedDate(value: Date): Date {
 }
 
 function checkedRelative(value: object): RelativeTime {
+  assertKnownOptions("runAfter", value as RelativeTime, MS_PER_UNIT, InvalidTask);
   for (const [unit, amount] of Object.entries(value) as [string, unknown][]) {
-    if (!Object.hasOwn(MS_PER_UNIT, unit)) {
-      throw new InvalidTask(
-        `runAfter does not know the unit ${show(unit)}. Use ${Object.keys(MS_PER_UNIT).join(", ")}, or a Date.`,
-      );
-    }
-    if (amount === undefined) continue;
-    assertBetween(`runAfter.${unit}`, amount, 0, LONGEST_DELAY_MS);
+    if (amount !== undefined) assertBetween(`runAfter.${unit}`, amount, 0, LONGEST_DELAY_MS);
   }
   const relative: RelativeTime = Object.freeze({ ...value });
   if (toMilliseconds(relative) <= LONGEST_DELAY_MS) return relative;

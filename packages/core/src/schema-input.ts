@@ -3,6 +3,20 @@ import type { AnyTask } from "./registry.ts";
 import type { StandardSchemaIssue } from "./standard-schema.ts";
 
 /**
+ * Checks the arguments of a task with a schema before they are stored.
+ *
+ * @throws InvalidTask for another number of arguments than one, or as `parseInput`.
+ */
+export async function checkInput(task: AnyTask, args: readonly unknown[]): Promise<void> {
+  if (args.length !== 1) {
+    throw new InvalidTask(
+      `Task '${task.name}' takes one argument, which its input schema describes, not ${args.length}.`,
+    );
+  }
+  await parseInput(task, args[0]);
+}
+
+/**
  * Checks a value with the task's schema and gives its output.
  *
  * @throws InvalidTask naming every issue with its path; the issues are its `cause`.

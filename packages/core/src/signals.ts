@@ -1,7 +1,7 @@
-import { channel } from "node:diagnostics_channel";
+import { channel, type Channel } from "node:diagnostics_channel";
 
 import type { Backend } from "./backend.ts";
-import { isLogged, log } from "./log.ts";
+import { isLogged, log, type LogLevel } from "./log.ts";
 import { Signal } from "./signal.ts";
 import type { TaskRecord } from "./task-record.ts";
 import { TaskResult } from "./task-result.ts";
@@ -33,17 +33,20 @@ export async function announceEnqueued(backend: Backend, record: TaskRecord): Pr
   await announce(backend, record, taskEnqueued, enqueuedChannel);
 }
 
-/** Tells whether anyone would notice an announcement, so that whoever has many to make need not build them. */
-export function isAnnounced(event: "enqueued" | "started" | "finished"): boolean {
-  const [level, signal, diagnostics] = announcements[event];
-  return isLogged(level) || signal.hasReceivers || diagnostics.hasSubscribers;
+/** Tells whether anyone would notice `announceEnqueued`, so that whoever has many to make need not build them. */
+export function isEnqueuedAnnounced(): boolean {
+  return isNoticed("debug", taskEnqueued, enqueuedChannel);
 }
 
-const announcements = {
-  enqueued: ["debug", taskEnqueued, enqueuedChannel],
-  started: ["info", taskStarted, startedChannel],
-  finished: ["info", taskFinished, finishedChannel],
-} as const;
+/** The same for `announceStarted`. */
+export function isStartedAnnounced(): boolean {
+  return isNoticed("info", taskStarted, startedChannel);
+}
+
+/** The same for `announceFinished` of a success. */
+export function isFinishedAnnounced(): boolean {
+  return isNoticed("info", taskFinished, finishedChannel);
+}
 
 /** Announces that an attempt begins. */
 export async function announceStarted(backend: Backend, record: TaskRecord): Promise<void> {
@@ -63,11 +66,15 @@ export async function announceFinished(backend: Backend, record: TaskRecord): Pr
   await announce(backend, record, taskFinished, finishedChannel);
 }
 
+function isNoticed(level: LogLevel, signal: Signal<TaskEvent>, diagnostics: Channel): boolean {
+  return isLogged(level) || signal.hasReceivers || diagnostics.hasSubscribers;
+}
+
 async function announce(
   sender: Backend,
   record: TaskRecord,
   signal: Signal<TaskEvent>,
-  diagnostics: ReturnType<typeof channel>,
+  diagnostics: Channel,
 ): Promise<void> {
   if (!signal.hasReceivers && !diagnostics.hasSubscribers) return;
   const event: TaskEvent = { sender, taskResult: new TaskResult(sender, record) };

@@ -3,6 +3,7 @@ import { InvalidTask } from "./errors.ts";
 import { assertOneOf, assertWhole, wrongOption } from "./internal/assert-option.ts";
 import { show } from "./internal/show.ts";
 import { normalizeJson, type JsonObject } from "./json.ts";
+import { assertKnownOptions } from "./known-options.ts";
 import { checkedRunAfter, type Moment, type RunAfter } from "./run-after.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 
@@ -115,8 +116,14 @@ const DEFAULTS = {
   concurrency: null,
   metadata: {},
 } as const satisfies Omit<TaskSettings, "runAfter" | "transaction">;
-const KNOWN_OPTIONS = Object.keys(DEFAULTS);
-const KNOWN_CHANGES = ["priority", "queueName", "runAfter", "backend", "metadata", "transaction"];
+const CHANGES = {
+  priority: 1,
+  queueName: 1,
+  runAfter: 1,
+  backend: 1,
+  metadata: 1,
+  transaction: 1,
+} as const satisfies Record<keyof UsingOptions, 1>;
 
 /**
  * Applies defaults and checks everything that needs no backend.
@@ -135,7 +142,7 @@ export function resolveTaskOptions(
   const settings: TaskSettings = {
     ...DEFAULTS,
     name: functionName,
-    ...givenOptions("task()", options, KNOWN_OPTIONS),
+    ...givenOptions("task()", options, DEFAULTS),
     metadata: checkedMetadata(options.metadata ?? {}),
     runAfter: null,
     transaction: null,
@@ -158,7 +165,7 @@ export function resolveTaskOptions(
  * @throws InvalidTask for a bad value; TypeError for an unknown option.
  */
 export function changeTaskSettings(settings: TaskSettings, changes: UsingOptions): TaskSettings {
-  const { runAfter, metadata, ...others } = givenOptions("using()", changes, KNOWN_CHANGES);
+  const { runAfter, metadata, ...others } = givenOptions("using()", changes, CHANGES);
   const changed: TaskSettings = {
     ...settings,
     ...others,
@@ -181,14 +188,10 @@ function assertSettings({ queueName, priority, backend }: TaskSettings): void {
 function givenOptions<Options extends object>(
   where: string,
   options: Options,
-  known: readonly string[],
+  known: Readonly<Record<keyof Options, unknown>>,
 ): { [Key in keyof Options]: Exclude<Options[Key], undefined> } {
-  const given = Object.entries(options).filter(([option, value]) => {
-    if (known.includes(option)) return value !== undefined;
-    throw new TypeError(
-      `${where} does not know the option ${show(option)}. It takes: ${known.join(", ")}.`,
-    );
-  });
+  assertKnownOptions(where, options, known);
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as { [Key in keyof Options]: Exclude<Options[Key], undefined> };
 }
 
@@ -234,7 +237,9 @@ function assertTaskName(name: string): void {
   );
 }
 
-function assertUnique({ key, scope, onConflict = "reject" }: UniqueOptions<never>): void {
+function assertUnique(unique: UniqueOptions<never>): void {
+  assertKnownOptions("unique", unique, { key: 1, scope: 1, onConflict: 1 });
+  const { key, scope, onConflict = "reject" } = unique;
   assertKey("unique.key", key);
   assertOneOf("unique.onConflict", onConflict, ["return-existing", "reject"]);
   if (typeof scope === "object" && scope !== null) {
@@ -244,7 +249,9 @@ function assertUnique({ key, scope, onConflict = "reject" }: UniqueOptions<never
   }
 }
 
-function assertConcurrency({ key, limit }: ConcurrencyOptions<never>): void {
+function assertConcurrency(concurrency: ConcurrencyOptions<never>): void {
+  assertKnownOptions("concurrency", concurrency, { key: 1, limit: 1 });
+  const { key, limit } = concurrency;
   assertKey("concurrency.key", key);
   assertWhole("concurrency.limit", limit, 1, 1_000_000);
 }

@@ -136,20 +136,24 @@ export type SchemaTaskOptions<Schema extends StandardSchema> = Omit<
 
 /** Options of a task without a schema. */
 export type PlainTaskOptions<Args extends readonly unknown[]> = Omit<
-  TaskOptions<Known<Args>>,
+  TaskOptions<Args>,
   "input" | "takesContext"
 > & { readonly input?: undefined };
 
-/**
- * The arguments as the function declares them: key functions receive them, and take no part in inferring them. Before they are inferred, anything.
- */
-type Known<Args extends readonly unknown[]> = unknown[] extends Args
-  ? AnyArgs
-  : Args extends infer Same extends readonly unknown[]
-    ? Same
-    : never;
-// oxlint-disable-next-line typescript/no-explicit-any -- a key function must fit before the arguments are known
+// oxlint-disable-next-line typescript/no-explicit-any -- what a function must look like, whatever its arguments
 type AnyArgs = any[];
+
+/** Arguments of `never` let a parameter without a type, but with a default, take the default's type. */
+type PlainFunction = (...args: never[]) => unknown;
+type ContextFunction = (context: TaskContext, ...args: never[]) => unknown;
+
+type ArgsAfterContext<Fn extends ContextFunction> =
+  Parameters<Fn> extends [unknown?, ...infer Args] ? Args : never;
+
+type TaskOf<Args extends readonly unknown[], Fn extends PlainFunction> = Task<
+  Args,
+  JsonReturn<Awaited<ReturnType<Fn>>>
+>;
 
 /** What a function must look like to fit its options. */
 export type FittingFunction<TakesContext, Schema> = TakesContext extends true
@@ -190,9 +194,9 @@ type Explained<Problem, Expected> = unknown extends Problem
  *
  * @throws InvalidTask for a missing or taken name and for bad options; TypeError for unknown options.
  */
-export function task<Args extends unknown[], Return>(
-  fn: ((...args: Args) => Return) & SurvivesJson<Args, Awaited<Return>>,
-): Task<Args, JsonReturn<Awaited<Return>>>;
+export function task<Fn extends PlainFunction>(
+  fn: Fn & SurvivesJson<Parameters<Fn>, Awaited<ReturnType<Fn>>>,
+): TaskOf<Parameters<Fn>, Fn>;
 export function task<Schema extends StandardSchema, Return>(
   options: SchemaTaskOptions<Schema> & { readonly takesContext: true },
   fn: ((context: TaskContext, input: SchemaOutput<Schema>) => Return) &
@@ -202,14 +206,14 @@ export function task<Schema extends StandardSchema, Return>(
   options: SchemaTaskOptions<Schema> & { readonly takesContext?: false | undefined },
   fn: ((input: SchemaOutput<Schema>) => Return) & SurvivesJson<SchemaArgs<Schema>, Awaited<Return>>,
 ): Task<SchemaArgs<Schema>, JsonReturn<Awaited<Return>>>;
-export function task<Args extends unknown[], Return>(
-  options: PlainTaskOptions<Args> & { readonly takesContext: true },
-  fn: ((context: TaskContext, ...args: Args) => Return) & SurvivesJson<Args, Awaited<Return>>,
-): Task<Args, JsonReturn<Awaited<Return>>>;
-export function task<Args extends unknown[], Return>(
-  options: PlainTaskOptions<Args> & { readonly takesContext?: false | undefined },
-  fn: ((...args: Args) => Return) & SurvivesJson<Args, Awaited<Return>>,
-): Task<Args, JsonReturn<Awaited<Return>>>;
+export function task<Fn extends ContextFunction>(
+  options: PlainTaskOptions<ArgsAfterContext<Fn>> & { readonly takesContext: true },
+  fn: Fn & SurvivesJson<ArgsAfterContext<Fn>, Awaited<ReturnType<Fn>>>,
+): TaskOf<ArgsAfterContext<Fn>, Fn>;
+export function task<Fn extends PlainFunction>(
+  options: PlainTaskOptions<Parameters<Fn>> & { readonly takesContext?: false | undefined },
+  fn: Fn & SurvivesJson<Parameters<Fn>, Awaited<ReturnType<Fn>>>,
+): TaskOf<Parameters<Fn>, Fn>;
 // Fits nothing: the compiler reports the last overload, and this one says what is wrong.
 export function task<
   Fn extends FittingFunction<TakesContext, Schema>,

@@ -1,6 +1,7 @@
 import type { Backend } from "./backend.ts";
 import { NotSupported, WaitTimeout } from "./errors.ts";
 import { wrongOption } from "./internal/assert-option.ts";
+import { assertKnownOptions } from "./known-options.ts";
 import type { TaskResult, WaitOptions } from "./task-result.ts";
 
 /** Longest pause between two looks at a result that is waited for, where the backend cannot notify. */
@@ -12,6 +13,7 @@ export async function waitForResult(
   backend: Backend,
   options: WaitOptions,
 ): Promise<void> {
+  assertKnownOptions("wait()", options, { timeoutMs: 1, signal: 1 });
   const { timeoutMs = Infinity, signal } = options;
   if (!(timeoutMs >= 0)) throw wrongOption("timeoutMs", "milliseconds from 0", timeoutMs);
   if (!backend.supports.wait) {

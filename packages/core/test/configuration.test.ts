@@ -65,7 +65,9 @@ describe("configureTasks", () => {
       { task: subject, cron: "0 * * * *" },
     ];
     expect(() => configureTasks({ backends: {}, schedules })).toThrow(
-      new InvalidTask("Two schedules are named 'configuration.subject'. Give one another name."),
+      new InvalidTask(
+        "Two schedules are named 'configuration.subject'. Give one of them another name.",
+      ),
     );
     const [first, second] = schedules as [(typeof schedules)[0], (typeof schedules)[0]];
     expect(() =>

@@ -160,7 +160,7 @@ describe("the other options", () => {
   it("that nobody knows are refused, with those there are", () => {
     expect(define({ maxAttempt: 3 })).toThrow(
       new TypeError(
-        'task() does not know the option "maxAttempt". It takes: name, queueName, priority, backend, takesContext, input, ' +
+        'task() does not know the option "maxAttempt". Did you mean "maxAttempts"? It takes: name, queueName, priority, backend, takesContext, input, ' +
           "maxAttempts, backoff, maxLost, timeoutMs, unique, concurrency, metadata.",
       ),
     );
@@ -169,6 +169,24 @@ describe("the other options", () => {
         'using() does not know the option "maxAttempts". It takes: priority, queueName, runAfter, backend, metadata, transaction.',
       ),
     );
+  });
+
+  it.each([
+    [
+      { backoff: { delay: 5 } },
+      'backoff does not know the option "delay". Did you mean "delayMs"?',
+    ],
+    [
+      { unique: { scope: "until-started", onConflit: "reject" } },
+      'unique does not know the option "onConflit". Did you mean "onConflict"?',
+    ],
+    [
+      { concurrency: { limit: 1, keys: () => "" } },
+      'concurrency does not know the option "keys". Did you mean "key"?',
+    ],
+  ])("that nobody knows are refused inside of others too: %j", (options, message) => {
+    expect(define(options)).toThrow(TypeError);
+    expect(define(options)).toThrow(message);
   });
 
   it("cannot defer a task once and for all", () => {

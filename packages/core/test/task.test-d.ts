@@ -44,6 +44,41 @@ expectTypeOf(task({ name: "default" }, (limit: number = 10) => limit)).toEqualTy
 >();
 expectTypeOf(task({}, add)).toEqualTypeOf<Task<[a: number, b: number], number>>();
 
+// A parameter with a default is optional, and has the type of its default where it names none.
+expectTypeOf(task((limit = 10) => limit)).toEqualTypeOf<
+  Task<[limit?: number | undefined], number>
+>();
+const page = task({ name: "page" }, async (query: string, limit = 10, mode = "short") => {
+  expectTypeOf(limit).toEqualTypeOf<number>();
+  return query.repeat(limit) + mode;
+});
+expectTypeOf(page).toEqualTypeOf<
+  Task<[query: string, limit?: number | undefined, mode?: string | undefined], string>
+>();
+void page.enqueue("a");
+void page.enqueue("a", 5);
+void page.enqueueMany([["a"], ["b", 5, "long"]]);
+// @ts-expect-error -- not a number
+void page.enqueue("a", "5");
+expectTypeOf(
+  task({ name: "context-default", takesContext: true }, (context, limit = 10) => {
+    expectTypeOf(context).toEqualTypeOf<TaskContext>();
+    return limit * context.attempt;
+  }),
+).toEqualTypeOf<Task<[limit?: number | undefined], number>>();
+expectTypeOf(
+  task({ name: "default-object" }, ({ loud = false }: { readonly loud?: boolean } = {}) => loud),
+).toEqualTypeOf<Task<[options?: { readonly loud?: boolean } | undefined], boolean>>();
+expectTypeOf(
+  task(
+    {
+      name: "default-key",
+      unique: { key: (query: string, limit = 10) => query + limit, scope: "until-started" },
+    },
+    (query: string, limit: number = 10) => query.repeat(limit),
+  ),
+).toEqualTypeOf<Task<[query: string, limit?: number | undefined], string>>();
+
 // What JSON makes of a missing return value.
 expectTypeOf(task({ name: "void" }, () => {})).toEqualTypeOf<Task<[], null>>();
 expectTypeOf(task({ name: "promise" }, async () => {})).toEqualTypeOf<Task<[], null>>();

@@ -1,4 +1,4 @@
-import { InvalidTaskBackend } from "@tasks/core";
+import { wholeNumber } from "@tasks/core";
 
 import type { ConnectionOptions } from "./open-database.ts";
 
@@ -8,10 +8,5 @@ import type { ConnectionOptions } from "./open-database.ts";
  * @throws InvalidTaskBackend
  */
 export function answerLimitOf({ answerLimitMs = 15_000 }: ConnectionOptions): number {
-  if (Number.isInteger(answerLimitMs) && answerLimitMs >= 100 && answerLimitMs <= 3_600_000) {
-    return answerLimitMs;
-  }
-  throw new InvalidTaskBackend(
-    `answerLimitMs must be a whole number from 100 to 3600000, not ${String(answerLimitMs)}.`,
-  );
+  return wholeNumber("answerLimitMs", answerLimitMs, 100, 3_600_000);
 }

@@ -4,7 +4,9 @@ import {
   Backend,
   InvalidTaskBackend,
   announceFinished,
+  assertKnownOptions,
   isFinished,
+  wholeNumber,
   type BackendOptions,
   type BackendSupports,
   type CheckMessage,
@@ -67,9 +69,10 @@ export class DatabaseBackend extends Backend {
   readonly #idFunction: (() => string) | undefined;
   readonly #leaseMs: number;
 
-  /** Connects to nothing yet. @throws InvalidTaskBackend; NotSupported for databases this version does not speak to. */
+  /** Connects to nothing yet. @throws InvalidTaskBackend; TypeError for an unknown option; NotSupported for databases this version does not speak to. */
   constructor(options: DatabaseBackendOptions) {
     super(options);
+    assertKnownOptions("new DatabaseBackend()", options, OPTIONS);
     const {
       tablePrefix,
       schema,
@@ -223,6 +226,24 @@ export class DatabaseBackend extends Backend {
   }
 }
 
+const OPTIONS: Readonly<Record<keyof DatabaseBackendOptions, 1>> = {
+  url: 1,
+  kysely: 1,
+  database: 1,
+  queues: 1,
+  tablePrefix: 1,
+  schema: 1,
+  idFunction: 1,
+  leaseMs: 1,
+  maxPayloadBytes: 1,
+  synchronous: 1,
+  poolSize: 1,
+  pooler: 1,
+  busyLimitMs: 1,
+  answerLimitMs: 1,
+  heartbeat: 1,
+};
+
 const SUPPORTS = {
   defer: true,
   asyncTask: true,
@@ -255,11 +276,4 @@ function tables(
   } catch (cause) {
     throw new InvalidTaskBackend(cause instanceof Error ? cause.message : String(cause), { cause });
   }
-}
-
-function wholeNumber(name: string, value: number, low: number, high: number): number {
-  if (Number.isInteger(value) && value >= low && value <= high) return value;
-  throw new InvalidTaskBackend(
-    `${name} must be a whole number from ${low} to ${high}, not ${String(value)}.`,
-  );
 }

@@ -1,4 +1,4 @@
-import { InvalidTaskBackend, NotSupported } from "@tasks/core";
+import { InvalidTaskBackend, NotSupported, wholeNumber } from "@tasks/core";
 import type { Kysely } from "kysely";
 import type { ConnectionOptions as MysqlOptions } from "mysql2";
 import type * as Mysql from "mysql2";
@@ -22,11 +22,7 @@ export function fromMysqlUrl(url: string, options: ConnectionOptions): Database 
   const where = describe(url);
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS, poolSize = 10 } = options;
   const answerLimitMs = answerLimitOf(options);
-  if (!Number.isInteger(poolSize) || poolSize < 1 || poolSize > 1000) {
-    throw new InvalidTaskBackend(
-      `poolSize must be a whole number from 1 to 1000, not ${String(poolSize)}.`,
-    );
-  }
+  wholeNumber("poolSize", poolSize, 1, 1000);
   const config: MysqlOptions = {
     uri: url,
     charset: "utf8mb4",

@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 
-import { InvalidTaskBackend, NotSupported } from "@tasks/core";
+import { InvalidTaskBackend, NotSupported, wholeNumber } from "@tasks/core";
 import type { Kysely } from "kysely";
 import type * as Pg from "pg";
 import type { ClientConfig } from "pg";
@@ -30,11 +30,7 @@ export function fromPostgresUrl(url: string, options: ConnectionOptions): Databa
   const where = describe(url);
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS, poolSize = 10, pooler = false } = options;
   const answerLimitMs = answerLimitOf(options);
-  if (!Number.isInteger(poolSize) || poolSize < 1 || poolSize > 1000) {
-    throw new InvalidTaskBackend(
-      `poolSize must be a whole number from 1 to 1000, not ${String(poolSize)}.`,
-    );
-  }
+  wholeNumber("poolSize", poolSize, 1, 1000);
   const config: ClientConfig = {
     connectionString: url,
     application_name: "tasks",

@@ -62,6 +62,14 @@ describe("options", () => {
     expect(create).not.toThrow("secret");
   });
 
+  it("of unknown names are refused with the nearest one", () => {
+    const create = (): DatabaseBackend => new DatabaseBackend({ ulr: "sqlite:a.db" } as never);
+    expect(create).toThrow(TypeError);
+    expect(create).toThrow(
+      'new DatabaseBackend() does not know the option "ulr". Did you mean "url"?',
+    );
+  });
+
   it.each(["mariadb://user:secret@host", "mysql://user:secret@host/"])(
     "say that %s names no database, without its password",
     (url) => {

@@ -1,4 +1,10 @@
-import { InvalidTaskBackend, type BackendOptions, type BackendSupports } from "@tasks/core";
+import {
+  assertKnownOptions,
+  InvalidTaskBackend,
+  wholeNumber,
+  type BackendOptions,
+  type BackendSupports,
+} from "@tasks/core";
 
 import type { RedisSource } from "./connection/open-redis.ts";
 
@@ -27,6 +33,11 @@ export interface ResolvedOptions {
   readonly commandTimeoutMs: number;
 }
 
+/** @throws TypeError for an unknown option. */
+export function assertOptions(options: RQBackendOptions): void {
+  assertKnownOptions("new RQBackend()", options, OPTIONS);
+}
+
 /**
  * Applies defaults and checks.
  *
@@ -37,9 +48,9 @@ export function resolveOptions(options: RQBackendOptions, canThread: boolean): R
   const { prefix = "tasks", leaseMs = 15_000, commandTimeoutMs = 10_000 } = options;
   const { maxPayloadBytes = 1_048_576 } = options;
   assertPrefix(prefix);
-  assertWhole("leaseMs", leaseMs, 100, 3_600_000);
-  assertWhole("commandTimeoutMs", commandTimeoutMs, 100, 600_000);
-  assertWhole("maxPayloadBytes", maxPayloadBytes, 1, 100_000_000);
+  wholeNumber("leaseMs", leaseMs, 100, 3_600_000);
+  wholeNumber("commandTimeoutMs", commandTimeoutMs, 100, 600_000);
+  wholeNumber("maxPayloadBytes", maxPayloadBytes, 1, 100_000_000);
   return {
     supports: Object.freeze({ ...SUPPORTS, maxPayloadBytes, recoveryMs: leaseMs + 2000 }),
     prefix,
@@ -49,6 +60,17 @@ export function resolveOptions(options: RQBackendOptions, canThread: boolean): R
     commandTimeoutMs,
   };
 }
+
+const OPTIONS: Readonly<Record<keyof RQBackendOptions, 1>> = {
+  url: 1,
+  connection: 1,
+  queues: 1,
+  prefix: 1,
+  leaseMs: 1,
+  heartbeat: 1,
+  commandTimeoutMs: 1,
+  maxPayloadBytes: 1,
+};
 
 const SUPPORTS = {
   defer: true,
@@ -90,12 +112,5 @@ function assertPrefix(prefix: unknown): void {
   if (typeof prefix === "string" && /^[A-Za-z0-9_.-]{1,64}$/.test(prefix)) return;
   throw new InvalidTaskBackend(
     `prefix must be 1 to 64 letters, digits, "_", "." or "-", not ${JSON.stringify(prefix)?.slice(0, 80)}.`,
-  );
-}
-
-function assertWhole(name: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new InvalidTaskBackend(
-    `${name} must be a whole number from ${low} to ${high}, not ${String(value)}.`,
   );
 }

@@ -1,11 +1,9 @@
-import { InvalidTask, type PruneOptions } from "@tasks/core";
+import { resolvePruneOptions, type PruneOptions } from "@tasks/core";
 
 import type { RedisStore } from "./connection/redis-store.ts";
 import { QUEUES } from "./scripts/monitor.ts";
 import { COUNT_FINISHED, PRUNE } from "./scripts/records.ts";
 
-/** How long finished results are kept when nothing else is said, in milliseconds. */
-const DEFAULT_AGE_MS = 14 * 24 * 60 * 60 * 1000;
 /** Most results of one script, so that nobody waits long for it. */
 const MOST_AT_ONCE = 1000;
 
@@ -21,19 +19,11 @@ interface Range {
  *
  * @returns how many were deleted, or with `dryRun` would be.
  */
-export async function prune(store: RedisStore, options: PruneOptions = {}): Promise<number> {
-  const { minAgeMs = DEFAULT_AGE_MS, failedMinAgeMs = minAgeMs, queueNames } = options;
-  const { dryRun = false, batchSize = 1000, onProgress, signal } = options;
-  assertAge("minAgeMs", minAgeMs);
-  assertAge("failedMinAgeMs", failedMinAgeMs);
-  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 100_000) {
-    throw new InvalidTask(
-      `batchSize must be a whole number from 1 to 100000, not ${String(batchSize)}.`,
-    );
-  }
+export async function prune(store: RedisStore, options?: PruneOptions): Promise<number> {
+  const { minAgeMs, failedMinAgeMs, queueNames, ...how } = resolvePruneOptions(options);
+  const { dryRun, batchSize, onProgress, signal } = how;
   const all = (await store.run(QUEUES)) as readonly string[];
-  const isServed = (queue: string): boolean =>
-    queueNames === undefined || queueNames.includes("*") || queueNames.includes(queue);
+  const isServed = (queue: string): boolean => queueNames === null || queueNames.includes(queue);
   const ranges = all.filter(isServed).flatMap((queue): readonly Range[] => [
     { queue, kind: "completed", ageMs: minAgeMs },
     { queue, kind: "failed", ageMs: failedMinAgeMs },
@@ -73,9 +63,4 @@ async function pruneBatch(
     number,
   ];
   return { deleted, foreign };
-}
-
-function assertAge(name: string, ms: number): void {
-  if (Number.isFinite(ms) && ms >= 0) return;
-  throw new InvalidTask(`${name} must be a number of milliseconds from 0, not ${String(ms)}.`);
 }

@@ -29,7 +29,12 @@ import { RedisStore } from "./connection/redis-store.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import { Monitor } from "./monitor.ts";
 import { Notifications } from "./notifications.ts";
-import { resolveOptions, type ResolvedOptions, type RQBackendOptions } from "./options.ts";
+import {
+  assertOptions,
+  resolveOptions,
+  type ResolvedOptions,
+  type RQBackendOptions,
+} from "./options.ts";
 import { prune } from "./prune.ts";
 import { Records } from "./records.ts";
 import { ResultWaiter } from "./result-waiter.ts";
@@ -55,9 +60,10 @@ export class RQBackend extends Backend {
   readonly #options: ResolvedOptions;
   #closing: Promise<void> | undefined;
 
-  /** Connects to nothing yet. @throws InvalidTaskBackend */
+  /** Connects to nothing yet. @throws InvalidTaskBackend; TypeError for an unknown option. */
   constructor(options: RQBackendOptions) {
     super(options);
+    assertOptions(options);
     const redis = openRedis(options);
     const resolved = resolveOptions(options, redis.address !== null);
     this.#options = resolved;

@@ -66,6 +66,14 @@ describe("options", () => {
     expect(make).not.toThrow(/hunter2/);
   });
 
+  it("refuses options of unknown names with the nearest one", () => {
+    const make = (): RQBackend => new RQBackend({ conection: client } as never);
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(
+      'new RQBackend() does not know the option "conection". Did you mean "connection"?',
+    );
+  });
+
   it("refuses a client with a keyPrefix, which scripts cannot see", () => {
     const connection = new Redis({ lazyConnect: true, keyPrefix: "app:" });
     expect(() => new RQBackend({ connection })).toThrow(/keyPrefix \('app:'\)/);

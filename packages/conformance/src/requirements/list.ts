@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { type ListOptions } from "@tasks/core";
+import { InvalidTask, type ListOptions } from "@tasks/core";
 
 import type { Requirement } from "../requirement.ts";
 import type { Scope } from "../scope.ts";
@@ -159,6 +159,18 @@ export const listRequirements: readonly Requirement[] = [
       assert.deepEqual(await listed(t, { state: "successful" }), [1]);
       assert.deepEqual(await listed(t, { state: "failed" }), [2]);
       assert.deepEqual(await listed(t, { state: "retrying" }), [3]);
+    },
+  },
+  {
+    id: "list.bad-options",
+    sentence: "list() refuses bad values and options it does not know.",
+    needs: ["list"],
+    test: async (t) => {
+      for (const bad of [{ limit: 0 }, { limit: 1001 }, { status: "ready" }, { state: "READY" }]) {
+        await assert.rejects(async () => t.backend.list(bad as ListOptions), InvalidTask);
+      }
+      const mistyped = { stat: "ready" } as ListOptions;
+      await assert.rejects(async () => t.backend.list(mistyped), TypeError);
     },
   },
   {

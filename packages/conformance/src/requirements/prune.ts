@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import type { PruneOptions, TaskResult } from "@tasks/core";
+import { InvalidTask, type PruneOptions, type TaskResult } from "@tasks/core";
 
 import { until } from "../internal/deadline.ts";
 import { createDeferred } from "../internal/deferred.ts";
@@ -87,6 +87,35 @@ export const pruneRequirements: readonly Requirement[] = [
     test: async (t) => {
       await finished(t, 1, 1);
       assert.equal(await t.backend.prune(), 0);
+    },
+  },
+  {
+    id: "prune.bad-options",
+    sentence: "prune() refuses bad values, and deletes nothing.",
+    needs: ["list", "worker"],
+    test: async (t) => {
+      await finished(t, 1, 1);
+      const old = { minAgeMs: 0 };
+      for (const bad of [
+        { minAgeMs: -1 },
+        { failedMinAgeMs: NaN },
+        { batchSize: 0 },
+        { batchSize: 1.5 },
+      ]) {
+        await assert.rejects(async () => t.backend.prune({ ...old, ...bad }), InvalidTask);
+      }
+      assert.equal((await t.backend.list()).results.length, 2);
+    },
+  },
+  {
+    id: "prune.unknown-options",
+    sentence: "prune() refuses an option it does not know, and deletes nothing.",
+    needs: ["list", "worker"],
+    test: async (t) => {
+      await finished(t, 1, 1);
+      const mistyped = { minAgeMs: 0, dryrun: true } as PruneOptions;
+      await assert.rejects(async () => t.backend.prune(mistyped), TypeError);
+      assert.equal((await t.backend.list()).results.length, 2);
     },
   },
   {

@@ -17,6 +17,15 @@ export const workerOptionsRequirements: readonly Requirement[] = [
   refuses("zero-max-tasks", { maxTasks: 0 }, /maxTasks/, ["207"]),
   refuses("negative-shutdown-timeout", { shutdownTimeoutMs: -1 }, /shutdownTimeoutMs/),
   {
+    id: "worker-options.unknown",
+    sentence: "createWorker refuses an option it does not know.",
+    needs: ["worker"],
+    test: async (t) => {
+      const options = { concurency: 1 } as WorkerOptions;
+      await assert.rejects(async () => t.backend.createWorker(options), TypeError);
+    },
+  },
+  {
     id: "worker-options.fractional-interval",
     sentence: "An interval may be a fraction of a millisecond, or nothing.",
     needs: ["worker"],

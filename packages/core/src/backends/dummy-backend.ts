@@ -1,4 +1,5 @@
 import type { BackendSupports } from "../backend.ts";
+import { assertKnownOptions } from "../known-options.ts";
 import { TaskResult } from "../task-result.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { InMemoryBackend, type InMemoryBackendOptions } from "./in-memory-backend.ts";
@@ -17,31 +18,9 @@ export class DummyBackend extends InMemoryBackend {
 
   constructor(options: DummyBackendOptions = {}) {
     super(options);
-    this.supports = Object.freeze<BackendSupports>({
-      defer: true,
-      asyncTask: true,
-      getResult: true,
-      priority: true,
-      batch: true,
-      cancel: true,
-      retry: true,
-      timeout: true,
-      unique: true,
-      concurrency: true,
-      schedule: false,
-      progress: true,
-      metadata: true,
-      logs: true,
-      list: true,
-      pause: false,
-      wait: false,
-      worker: false,
-      transaction: false,
-      maxPayloadBytes: 1_048_576,
-      timeResolutionMs: 1,
-      recoveryMs: 0,
-      ...options.supports,
-    });
+    assertKnownOptions("new DummyBackend()", options, { queues: 1, clock: 1, supports: 1 });
+    assertKnownOptions("supports of DummyBackend", options.supports ?? {}, SUPPORTS);
+    this.supports = Object.freeze<BackendSupports>({ ...SUPPORTS, ...options.supports });
   }
 
   /** Everything enqueued and not cleared, in enqueue order; fresh snapshots at every look. */
@@ -66,3 +45,28 @@ export class DummyBackend extends InMemoryBackend {
     await new QueueWorker(this, this.store, options).run();
   }
 }
+
+const SUPPORTS: BackendSupports = {
+  defer: true,
+  asyncTask: true,
+  getResult: true,
+  priority: true,
+  batch: true,
+  cancel: true,
+  retry: true,
+  timeout: true,
+  unique: true,
+  concurrency: true,
+  schedule: false,
+  progress: true,
+  metadata: true,
+  logs: true,
+  list: true,
+  pause: false,
+  wait: false,
+  worker: false,
+  transaction: false,
+  maxPayloadBytes: 1_048_576,
+  timeResolutionMs: 1,
+  recoveryMs: 0,
+};

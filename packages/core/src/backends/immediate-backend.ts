@@ -1,6 +1,8 @@
+import { wholeNumber } from "../backend-options.ts";
 import { Backend, type BackendOptions, type BackendSupports } from "../backend.ts";
 import type { Enqueued, EnqueueRequest } from "../backend.ts";
 import { createId } from "../ids.ts";
+import { assertKnownOptions } from "../known-options.ts";
 import type { TaskRecord } from "../task-record.ts";
 import type * as ImmediateRunnerModule from "./immediate-runner.ts";
 
@@ -8,7 +10,7 @@ type ImmediateRunner = typeof ImmediateRunnerModule;
 
 /** Options of `ImmediateBackend`. */
 export interface ImmediateBackendOptions extends BackendOptions {
-  /** Largest JSON text of one payload, in bytes. @default 1 MiB */
+  /** Largest JSON text of one payload, in bytes, 1…1,000,000,000. @default 1 MiB */
   readonly maxPayloadBytes?: number | undefined;
 }
 
@@ -22,8 +24,11 @@ export class ImmediateBackend extends Backend {
   override readonly supports: BackendSupports;
   readonly #workerId = createId();
 
+  /** @throws InvalidTaskBackend for a bad value; TypeError for an unknown option. */
   constructor(options: ImmediateBackendOptions = {}) {
     super(options);
+    assertKnownOptions("new ImmediateBackend()", options, { queues: 1, maxPayloadBytes: 1 });
+    const { maxPayloadBytes = 1_048_576 } = options;
     this.supports = Object.freeze<BackendSupports>({
       defer: false,
       asyncTask: true,
@@ -44,7 +49,7 @@ export class ImmediateBackend extends Backend {
       wait: false,
       worker: false,
       transaction: false,
-      maxPayloadBytes: options.maxPayloadBytes ?? 1_048_576,
+      maxPayloadBytes: wholeNumber("maxPayloadBytes", maxPayloadBytes, 1, 1_000_000_000),
       timeResolutionMs: 1,
       recoveryMs: 0,
     });

@@ -12,6 +12,7 @@ import {
 } from "../backend.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { TaskResultDoesNotExist } from "../errors.ts";
+import { resolvePruneOptions } from "../prune-options.ts";
 import { announceFinished } from "../signals.ts";
 import { isFinished, taskState, TASK_STATUSES, type TaskRecord } from "../task-record.ts";
 import * as transitions from "../transitions.ts";
@@ -22,8 +23,6 @@ export interface InMemoryBackendOptions extends BackendOptions {
   /** Where time comes from; `createClock()` of `@tasks/core/testing` is set by hand. @default the machine's clock */
   readonly clock?: Clock | undefined;
 }
-
-const DEFAULT_MIN_AGE_MS = 14 * 86_400_000;
 
 /** What `MemoryBackend` and `DummyBackend` share: keeping, reading and managing results in this process. */
 export abstract class InMemoryBackend extends Backend {
@@ -153,15 +152,14 @@ export abstract class InMemoryBackend extends Backend {
     return true;
   }
 
-  override async prune(options: PruneOptions = {}): Promise<number> {
-    const { minAgeMs = DEFAULT_MIN_AGE_MS, queueNames, dryRun = false } = options;
-    const { batchSize = 1000, onProgress, signal } = options;
-    const failedMinAgeMs = options.failedMinAgeMs ?? minAgeMs;
+  override async prune(options?: PruneOptions): Promise<number> {
+    const { minAgeMs, failedMinAgeMs, queueNames, ...how } = resolvePruneOptions(options);
+    const { dryRun, batchSize, onProgress, signal } = how;
     const nowMs = this.now().getTime();
     const old = oldestFirst(
       [...this.store.entries.values()].filter(({ record }) => {
         if (record.finishedAt === null) return false;
-        if (queueNames !== undefined && !queueNames.includes(record.queueName)) return false;
+        if (queueNames !== null && !queueNames.includes(record.queueName)) return false;
         const ageMs = nowMs - record.finishedAt.getTime();
         return ageMs >= (record.status === "FAILED" ? failedMinAgeMs : minAgeMs);
       }),

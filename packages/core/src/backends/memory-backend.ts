@@ -1,5 +1,7 @@
+import { wholeNumber } from "../backend-options.ts";
 import type { BackendSupports, Worker, WorkerOptions } from "../backend.ts";
 import type { Enqueued, EnqueueRequest } from "../backend.ts";
+import { assertKnownOptions } from "../known-options.ts";
 import { log } from "../log.ts";
 import type { TaskResult } from "../task-result.ts";
 import { assertQueueOf } from "../worker/queue-check.ts";
@@ -14,9 +16,9 @@ export interface MemoryBackendOptions extends InMemoryBackendOptions {
    * @default false
    */
   readonly worker?: boolean | WorkerOptions | undefined;
-  /** How long a worker's lease lasts without a heartbeat, in milliseconds. @default 15000 */
+  /** How long a worker's lease lasts without a heartbeat, in milliseconds, 100…3,600,000. @default 15000 */
   readonly leaseMs?: number | undefined;
-  /** Largest JSON text of one payload, in bytes. @default 1 MiB */
+  /** Largest JSON text of one payload, in bytes, 1…1,000,000,000. @default 1 MiB */
   readonly maxPayloadBytes?: number | undefined;
 }
 
@@ -30,10 +32,18 @@ export class MemoryBackend extends InMemoryBackend {
   readonly #workers = new Set<Worker>();
   #ownWorker: WorkerOptions | null;
 
+  /** @throws InvalidTaskBackend for a bad value; TypeError for an unknown option. */
   constructor(options: MemoryBackendOptions = {}) {
     super(options);
-    this.#leaseMs = options.leaseMs ?? 15_000;
-    const { worker = false } = options;
+    assertKnownOptions("new MemoryBackend()", options, {
+      queues: 1,
+      clock: 1,
+      worker: 1,
+      leaseMs: 1,
+      maxPayloadBytes: 1,
+    });
+    const { worker = false, leaseMs = 15_000, maxPayloadBytes = 1_048_576 } = options;
+    this.#leaseMs = wholeNumber("leaseMs", leaseMs, 100, 3_600_000);
     this.#ownWorker = worker === true ? { queueNames: ["*"] } : worker || null;
     this.supports = Object.freeze<BackendSupports>({
       defer: true,
@@ -55,7 +65,7 @@ export class MemoryBackend extends InMemoryBackend {
       wait: true,
       worker: true,
       transaction: false,
-      maxPayloadBytes: options.maxPayloadBytes ?? 1_048_576,
+      maxPayloadBytes: wholeNumber("maxPayloadBytes", maxPayloadBytes, 1, 1_000_000_000),
       timeResolutionMs: 1,
       recoveryMs: this.#leaseMs + 2000,
     });

@@ -7,10 +7,16 @@ export function assertBetween(option: string, value: unknown, min: number, max: 
   if (!isInside) throw wrongOption(option, `between ${min} and ${max}`, value);
 }
 
-/** @throws InvalidTask unless the value is a whole number in the range. */
-export function assertWhole(option: string, value: unknown, min: number, max: number): void {
+/** @throws InvalidTask, or the error that is given, unless the value is a whole number in the range. */
+export function assertWhole(
+  option: string,
+  value: unknown,
+  min: number,
+  max: number,
+  Problem: new (message: string) => Error = InvalidTask,
+): asserts value is number {
   if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return;
-  throw wrongOption(option, `a whole number between ${min} and ${max}`, value);
+  throw wrongOption(option, `a whole number between ${min} and ${max}`, value, Problem);
 }
 
 /** @throws InvalidTask unless the value is one of those allowed. */
@@ -20,6 +26,11 @@ export function assertOneOf(option: string, value: unknown, allowed: readonly st
 }
 
 /** The error for an option that is not what it must be. */
-export function wrongOption(option: string, expected: string, value: unknown): InvalidTask {
-  return new InvalidTask(`${option} must be ${expected}, not ${show(value)}.`);
+export function wrongOption(
+  option: string,
+  expected: string,
+  value: unknown,
+  Problem: new (message: string) => Error = InvalidTask,
+): Error {
+  return new Problem(`${option} must be ${expected}, not ${show(value)}.`);
 }

@@ -16,6 +16,7 @@ import {
 } from "../backend.ts";
 import { BackendUnavailable, InvalidTaskBackend, TaskResultDoesNotExist } from "../errors.ts";
 import { sleep } from "../internal/timing.ts";
+import { assertKnownOptions } from "../known-options.ts";
 import type { TaskRecord } from "../task-record.ts";
 import type { TaskResult } from "../task-result.ts";
 import { toOutboxRequest, toWaitingRecord } from "./outbox-entry.ts";
@@ -58,8 +59,10 @@ export class OutboxBackend extends Backend {
   readonly #outboxQueue: string;
 
   /** @throws InvalidTaskBackend when the outbox has no atomic transactions or no workers, or the target cannot be asked for results. */
-  constructor({ target, outbox, outboxQueue = "outbox" }: OutboxOptions) {
+  constructor(options: OutboxOptions) {
+    const { target, outbox, outboxQueue = "outbox" } = options;
     super({ queues: target.queueNames });
+    assertKnownOptions("new OutboxBackend()", options, { target: 1, outbox: 1, outboxQueue: 1 });
     if (outbox.supports.transaction !== "atomic" || !outbox.supports.worker) {
       throw new InvalidTaskBackend(
         `${outbox.constructor.name} cannot be an outbox: it needs transaction: "atomic" and workers, as DatabaseBackend has them.`,

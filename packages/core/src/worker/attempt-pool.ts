@@ -4,7 +4,12 @@ import { Fifo } from "../internal/fifo.ts";
 import { logRetry } from "../log-retry.ts";
 import { log } from "../log.ts";
 import { AttemptControl, runAttempt } from "../run-attempt.ts";
-import { announceFinished, announceStarted, isAnnounced } from "../signals.ts";
+import {
+  announceFinished,
+  announceStarted,
+  isFinishedAnnounced,
+  isStartedAnnounced,
+} from "../signals.ts";
 import { settle } from "../transitions.ts";
 import { CompletionWriter } from "./completion-writer.ts";
 import type { Outage } from "./outage.ts";
@@ -192,7 +197,7 @@ export class AttemptPool {
     const startedAtMs = performance.now();
     this.#prefetch.waited(startedAtMs - claimedAtMs);
     const { id, fence } = claimed;
-    if (isAnnounced("started")) await announceStarted(this.#backend, claimed.record());
+    if (isStartedAnnounced()) await announceStarted(this.#backend, claimed.record());
     const host = { backend: this.#backend, workerId: this.#session.workerId };
     const end = await runAttempt(claimed, host, control, (changes) =>
       this.#store.update([{ ...changes, id, fence }]),
@@ -228,7 +233,7 @@ export class AttemptPool {
     if (type === "retry" && answer === "recorded") logRetry(claimed, outcome);
     const isFinal = type === "successful" || type === "failed" || answer === "cancelled";
     if (!isFinal) return;
-    if (type === "successful" && answer === "recorded" && !isAnnounced("finished")) return;
+    if (type === "successful" && answer === "recorded" && !isFinishedAnnounced()) return;
     const cancelRequested = answer === "cancelled" || ended.cancelled;
     const running = { ...claimed.record(), cancelRequested };
     void announceFinished(this.#backend, settle(running, ended, this.#backend.now()).record);

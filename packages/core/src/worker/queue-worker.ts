@@ -3,14 +3,16 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Backend, Worker, WorkerOptions } from "../backend.ts";
 import { NotSupported, TasksError } from "../errors.ts";
 import { createId } from "../ids.ts";
-import { every, sleep, within } from "../internal/timing.ts";
+import { every, sleep } from "../internal/timing.ts";
 import { log } from "../log.ts";
 import { registeredTasks } from "../registry.ts";
 import { AttemptPool } from "./attempt-pool.ts";
+import { drain, leave } from "./farewell.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { Outage } from "./outage.ts";
 import { RECOVER_EVERY_MS, Recovery } from "./recovery.ts";
 import { Retention } from "./retention.ts";
+import { aborted, Stopping } from "./stopping.ts";
 import { UnknownTasks } from "./unknown-tasks.ts";
 import { resolveWorkerOptions, type ResolvedWorkerOptions } from "./worker-options.ts";
 import type { ClaimRequest, WorkerSession, WorkerStore } from "./worker-store.ts";
@@ -27,13 +29,6 @@ const CHECK_EVERY_MS = 250;
 const HAND_BACK_MS = 200;
 /** Shortest pause between two looks for work, in milliseconds. */
 const SHORTEST_LOOK_MS = 5;
-/** How long attempts may take to end after the shutdown deadline fired their signals, in milliseconds. */
-const ABORT_GRACE_MS = 150;
-/** How long after the shutdown deadline a stopping worker still tries to store outcomes, in milliseconds. */
-const LAST_FLUSH_MS = 150;
-/** How long a stopping worker tries to end its session, in milliseconds. */
-const SIGN_OFF_MS = 100;
-
 /**
  * The worker loop over any `WorkerStore`: claims, runs, completes, keeps the lease, recovers lost attempts, survives outages and stops gracefully.
  */
@@ -47,10 +42,8 @@ export class QueueWorker implements Worker {
   readonly #recovery: Recovery;
   readonly #unknownTasks: UnknownTasks;
   readonly #retention: Retention | undefined;
-  readonly #stopping = new AbortController();
+  readonly #stopping: Stopping;
   #run: Promise<void> | undefined;
-  /** When the graceful stop is over, on the clock of `performance.now()`. */
-  #deadlineMs: number | undefined;
   /** The last claim gave all it was asked for, or something happened since that may have brought work. */
   #mayHaveWork = true;
   /** Something happened since the loop looked last. */
@@ -61,6 +54,7 @@ export class QueueWorker implements Worker {
   constructor(backend: Backend, store: WorkerStore, options: QueueWorkerOptions = {}) {
     const { leaseMs = 15_000, ...rest } = options;
     this.#options = resolveWorkerOptions(rest);
+    this.#stopping = new Stopping(this.#options.shutdownTimeoutMs);
     this.#store = store;
     this.#session = Object.freeze({
       sessionId: createId(),
@@ -109,8 +103,7 @@ export class QueueWorker implements Worker {
   }
 
   async stop(): Promise<void> {
-    this.#startDeadline();
-    this.#stopping.abort();
+    this.#stopping.begin();
     this.#wakeUp();
     // Whoever called `run()` hears of its failure.
     await this.#run?.catch(() => undefined);
@@ -126,6 +119,24 @@ export class QueueWorker implements Worker {
     if (!(await this.#register())) return;
     this.#recovery.storeAnswered();
     this.#lease.startLater();
+    const stopTimers = this.#startTimers();
+    const [attempts, retention] = [this.#attempts, this.#retention];
+    try {
+      await this.#stopping.unlessOverdue(this.#loop());
+      await drain(attempts, this.#stopping.startDeadline(), () => this.#nextEvent());
+      // A worker that is only started now and then must get round to it.
+      if (!signal.aborted && retention !== undefined) {
+        await this.#stopping.unlessOverdue(retention.done());
+      }
+    } finally {
+      stopTimers();
+      const [store, session, lease] = [this.#store, this.#session, this.#lease];
+      await leave({ store, session, lease, attempts, retention }, this.#stopping);
+    }
+  }
+
+  /** What goes on beside the loop; the returned function ends it. */
+  #startTimers(): () => void {
     // Failures here mean that the store is away, which the loop reports.
     const onError = (error: unknown): void => {
       log("debug", `A background step of worker ${this.workerId} failed.`, { error });
@@ -136,15 +147,9 @@ export class QueueWorker implements Worker {
       every(HAND_BACK_MS / 2, async () => this.#attempts.handBack(HAND_BACK_MS), onError),
     ];
     if (this.#retention !== undefined) timers.push(this.#retention.start());
-    try {
-      await this.#unlessOverdue(this.#loop());
-      await this.#drain();
-      // A worker that is only started now and then must get round to it.
-      if (!signal.aborted) await this.#unlessOverdue(this.#retentionDone());
-    } finally {
+    return () => {
       for (const stopTimer of timers) stopTimer();
-      await this.#farewell();
-    }
+    };
   }
 
   async #check(): Promise<void> {
@@ -170,8 +175,6 @@ export class QueueWorker implements Worker {
     }
     return false;
   }
-
-  // ── Claiming ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #loop(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
@@ -229,7 +232,7 @@ export class QueueWorker implements Worker {
     if (!batch) return false;
     if (this.#attempts.hasPendingCompletions) {
       // An outcome may make its own task ready again.
-      await this.#unlessOverdue(this.#attempts.flushed());
+      await this.#stopping.unlessOverdue(this.#attempts.flushed());
       this.#mayHaveWork = true;
     }
     if (this.#mayHaveWork) return false;
@@ -241,10 +244,9 @@ export class QueueWorker implements Worker {
   /** Waits until an attempt ends, work may have arrived, or it is time to look again. */
   async #waitForEvent(): Promise<void> {
     if (!this.#wasWoken) {
-      const woken = new AbortController();
-      this.#wake = () => woken.abort();
-      if (this.#limit() > 0) await this.#waitForWork(woken.signal);
-      else await aborted(woken.signal);
+      const woken = this.#nextEvent();
+      if (this.#limit() > 0) await this.#waitForWork(woken);
+      else await aborted(woken);
       this.#wake = undefined;
     }
     if (this.#attempts.isIdle) this.#mayHaveWork = true;
@@ -272,81 +274,15 @@ export class QueueWorker implements Worker {
     }
   }
 
+  /** Fires when an attempt ends or the worker is to stop. */
+  #nextEvent(): AbortSignal {
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    return woken.signal;
+  }
+
   #wakeUp(): void {
     this.#wasWoken = true;
     this.#wake?.();
   }
-
-  // ── Stopping ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Lets running attempts end until the deadline, then tells them to, then releases what is left. */
-  async #drain(): Promise<void> {
-    this.#attempts.stopStarting();
-    if (!(await this.#isIdleBefore(this.#startDeadline()))) {
-      this.#attempts.abortRunning();
-      await this.#isIdleBefore(performance.now() + ABORT_GRACE_MS);
-    }
-    this.#attempts.releaseRunning();
-  }
-
-  /** The deadline counts from the first call: the stop, or the end of a worker that ends by itself. */
-  #startDeadline(): number {
-    this.#deadlineMs ??= performance.now() + this.#options.shutdownTimeoutMs;
-    return this.#deadlineMs;
-  }
-
-  /** Waits for a step, but not beyond the deadline of a stop: a call of the store may hang as long as its connection does. */
-  async #unlessOverdue(step: Promise<void>): Promise<void> {
-    const over = new AbortController();
-    const overdue = async (): Promise<void> => {
-      await aborted(AbortSignal.any([this.#stopping.signal, over.signal]));
-      if (!over.signal.aborted) await sleep(this.#startDeadline() - performance.now(), over.signal);
-    };
-    try {
-      await Promise.race([step, overdue()]);
-    } finally {
-      over.abort();
-    }
-  }
-
-  async #isIdleBefore(deadlineMs: number): Promise<boolean> {
-    while (!this.#attempts.isIdle) {
-      const leftMs = deadlineMs - performance.now();
-      if (leftMs <= 0) return false;
-      const woken = new AbortController();
-      this.#wake = () => woken.abort();
-      await sleep(leftMs, woken.signal);
-    }
-    return true;
-  }
-
-  /** Stores the last outcomes and signs off; a store that is out of reach holds the worker up until the deadline at most. */
-  async #farewell(): Promise<void> {
-    const leftMs = Math.max(0, this.#startDeadline() - performance.now());
-    await within(leftMs + LAST_FLUSH_MS, this.#attempts.flushed());
-    await within(LAST_FLUSH_MS, this.#retentionDone());
-    this.#attempts.giveUp();
-    // Before signing off: a renewal after it would bring the session back.
-    await this.#lease.stop();
-    await within(SIGN_OFF_MS, this.#signOff());
-  }
-
-  async #retentionDone(): Promise<void> {
-    await this.#retention?.done();
-  }
-
-  async #signOff(): Promise<void> {
-    try {
-      await this.#store.unregister(this.#session);
-    } catch (error) {
-      log("warn", `Worker ${this.workerId} could not sign off; its lease will run out.`, { error });
-    }
-  }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

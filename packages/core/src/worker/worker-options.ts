@@ -3,6 +3,9 @@ import { hostname } from "node:os";
 import type { PruneOptions, RetentionOptions, WorkerOptions } from "../backend.ts";
 import { InvalidTask } from "../errors.ts";
 import { createId } from "../ids.ts";
+import { assertBetween, assertWhole } from "../internal/assert-option.ts";
+import { assertKnownOptions } from "../known-options.ts";
+import { assertAge } from "../prune-options.ts";
 import { assertQueueName, DEFAULT_TASK_QUEUE_NAME } from "../task-options.ts";
 
 /** Worker options after defaults and checks. */
@@ -27,47 +30,67 @@ export interface ResolvedRetention extends PruneOptions {
 }
 
 const LONGEST_MS = 86_400_000;
+const KNOWN = {
+  queueNames: 1,
+  excludeQueues: 1,
+  concurrency: 1,
+  intervalMs: 1,
+  batch: 1,
+  maxTasks: 1,
+  workerId: 1,
+  startupDelay: 1,
+  shutdownTimeoutMs: 1,
+  retention: 1,
+};
 
 /**
  * Applies defaults and checks.
  *
- * @throws InvalidTask saying which option is wrong.
+ * @throws InvalidTask saying which option is wrong; TypeError for an unknown one.
  */
 export function resolveWorkerOptions(options: WorkerOptions = {}): ResolvedWorkerOptions {
-  const { workerId = defaultWorkerId() } = options;
+  assertKnownOptions("createWorker()", options, KNOWN);
+  const { workerId = defaultWorkerId(), retention } = options;
+  const { concurrency = 10, intervalMs = 1000, shutdownTimeoutMs = 30_000 } = options;
+  const { batch = false, maxTasks = Number.POSITIVE_INFINITY, startupDelay = false } = options;
   if (workerId.length === 0) throw new InvalidTask("Worker id must not be empty");
   if (workerId.length > 64) {
     throw new InvalidTask("Worker ids must be shorter than 64 characters");
   }
+  assertWhole("concurrency", concurrency, 1, 10_000);
+  assertBetween("intervalMs", intervalMs, 0, LONGEST_MS);
+  if (options.maxTasks !== undefined) {
+    assertWhole("maxTasks", options.maxTasks, 1, Number.MAX_SAFE_INTEGER);
+  }
+  assertBetween("shutdownTimeoutMs", shutdownTimeoutMs, 0, LONGEST_MS);
   return {
     ...resolveQueues(options),
-    concurrency: whole("concurrency", options.concurrency ?? 10, 1, 10_000),
-    intervalMs: milliseconds("intervalMs", options.intervalMs ?? 1000),
-    batch: options.batch ?? false,
-    maxTasks:
-      options.maxTasks === undefined
-        ? Number.POSITIVE_INFINITY
-        : whole("maxTasks", options.maxTasks, 1, Number.MAX_SAFE_INTEGER),
+    concurrency,
+    intervalMs,
+    batch,
+    maxTasks,
     workerId,
-    startupDelay: options.startupDelay ?? false,
-    shutdownTimeoutMs: milliseconds("shutdownTimeoutMs", options.shutdownTimeoutMs ?? 30_000),
-    retention: options.retention === undefined ? undefined : resolveRetention(options.retention),
+    startupDelay,
+    shutdownTimeoutMs,
+    retention: retention === undefined ? undefined : resolveRetention(retention),
   };
 }
 
 function resolveRetention(options: RetentionOptions): ResolvedRetention {
+  assertKnownOptions("retention", options, {
+    minAgeMs: 1,
+    failedMinAgeMs: 1,
+    queueNames: 1,
+    batchSize: 1,
+    everyMs: 1,
+  });
   const { minAgeMs, failedMinAgeMs, queueNames, batchSize, everyMs = 60_000 } = options;
-  age("retention.minAgeMs", minAgeMs);
-  age("retention.failedMinAgeMs", failedMinAgeMs);
+  if (minAgeMs !== undefined) assertAge("retention.minAgeMs", minAgeMs);
+  if (failedMinAgeMs !== undefined) assertAge("retention.failedMinAgeMs", failedMinAgeMs);
   for (const name of queueNames ?? []) assertQueueName(name);
-  if (batchSize !== undefined) whole("retention.batchSize", batchSize, 1, 100_000);
-  whole("retention.everyMs", everyMs, 100, LONGEST_MS);
+  if (batchSize !== undefined) assertWhole("retention.batchSize", batchSize, 1, 100_000);
+  assertWhole("retention.everyMs", everyMs, 100, LONGEST_MS);
   return Object.freeze({ minAgeMs, failedMinAgeMs, queueNames, batchSize, everyMs });
-}
-
-function age(option: string, value: number | undefined): void {
-  if (value === undefined || (Number.isFinite(value) && value >= 0)) return;
-  throw new InvalidTask(`${option} must be a number of milliseconds from 0, not ${String(value)}.`);
 }
 
 function resolveQueues({
@@ -93,18 +116,4 @@ function resolveQueues({
 
 function defaultWorkerId(): string {
   return `${hostname().slice(0, 24)}-${process.pid}-${createId().slice(-8)}`;
-}
-
-function whole(option: string, value: number, min: number, max: number): number {
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new InvalidTask(
-    `${option} must be a whole number between ${min} and ${max}, not ${String(value)}.`,
-  );
-}
-
-function milliseconds(option: string, value: number): number {
-  if (Number.isFinite(value) && value >= 0 && value <= LONGEST_MS) return value;
-  throw new InvalidTask(
-    `${option} must be between 0 and ${LONGEST_MS} milliseconds, not ${String(value)}.`,
-  );
 }

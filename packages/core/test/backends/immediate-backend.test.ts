@@ -213,7 +213,7 @@ it.each([
   "resume",
 ] as const)("says that it does not support %s", async (method) => {
   const backend = new ImmediateBackend();
-  const call = async () => backend[method]("x" as never);
+  const call = async () => backend[method]((method === "list" ? {} : "x") as never);
   await expect(call()).rejects.toThrow(NotSupported);
   await expect(call()).rejects.toThrow(/^ImmediateBackend does not support /);
 });

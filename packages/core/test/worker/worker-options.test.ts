@@ -54,18 +54,29 @@ it.each<[WorkerOptions, string]>([
     { retention: { everyMs: 1 } },
     "retention.everyMs must be a whole number between 100 and 86400000, not 1.",
   ],
-  [{ intervalMs: -1 }, "intervalMs must be between 0 and 86400000 milliseconds, not -1."],
+  [{ intervalMs: -1 }, "intervalMs must be between 0 and 86400000, not -1."],
   [
     { intervalMs: Number.POSITIVE_INFINITY },
-    "intervalMs must be between 0 and 86400000 milliseconds, not Infinity.",
+    "intervalMs must be between 0 and 86400000, not Infinity.",
   ],
-  [
-    { shutdownTimeoutMs: Number.NaN },
-    "shutdownTimeoutMs must be between 0 and 86400000 milliseconds, not NaN.",
-  ],
+  [{ shutdownTimeoutMs: Number.NaN }, "shutdownTimeoutMs must be between 0 and 86400000, not NaN."],
 ])("refuses %j", (options, message) => {
   expect(() => resolveWorkerOptions(options)).toThrow(InvalidTask);
   expect(() => resolveWorkerOptions(options)).toThrow(message);
+});
+
+it.each([
+  [
+    { concurency: 5 },
+    'createWorker() does not know the option "concurency". Did you mean "concurrency"?',
+  ],
+  [
+    { retention: { minAge: 5 } },
+    'retention does not know the option "minAge". Did you mean "minAgeMs"?',
+  ],
+])("does not know the option in %j", (options, message) => {
+  expect(() => resolveWorkerOptions(options as WorkerOptions)).toThrow(TypeError);
+  expect(() => resolveWorkerOptions(options as WorkerOptions)).toThrow(message);
 });
 
 it("takes a worker id of 64 characters and an interval that is no whole number", () => {
