@@ -121,7 +121,7 @@ export interface Dialect {
     }[],
   ): Promise<void>;
 
-  /** `id`, `fence`, `status` and `cancel_requested` of these rows. */
+  /** `id`, `fence`, `phase` and `cancel_requested` of these rows. */
   readStates(executor: Executor, scope: Scope, ids: readonly string[]): Promise<readonly Row[]>;
 
   /** Grants or extends the session's lease from now. */

@@ -169,7 +169,7 @@ export class Monitor {
       .deleteFrom(tables.results)
       .where(this.#isId(id))
       .where("backend", "=", scope.backend)
-      .where("status", "<>", "RUNNING")
+      .where("phase", "<>", PHASE.running)
       .compile();
     const connection = await this.#store.connection();
     const params = statement.parameters as readonly SqlValue[];

@@ -1,5 +1,7 @@
+import { isFinished } from "@tasks/core";
+
 import { deferred } from "./deferred.ts";
-import { toText } from "./rows.ts";
+import { toStatus, toText } from "./rows.ts";
 import type { Store } from "./store.ts";
 
 /** Wakes those who wait for results to finish: at once for this process's workers, on the next commit noticed for others. */
@@ -78,5 +80,5 @@ export class ResultWaiter {
 }
 
 function isOpen(row: Readonly<Record<string, unknown>>): boolean {
-  return row["status"] === "READY" || row["status"] === "RUNNING";
+  return !isFinished(toStatus(row["phase"]));
 }

@@ -1,4 +1,3 @@
-import { TASK_STATUSES } from "@tasks/core";
 import type {
   JsonObject,
   JsonValue,
@@ -9,6 +8,7 @@ import type {
 } from "@tasks/core";
 
 import type { Row } from "./connection.ts";
+import { PHASE } from "./tables.ts";
 
 /** Columns a record is read from. */
 export const RECORD_COLUMNS = [
@@ -17,7 +17,7 @@ export const RECORD_COLUMNS = [
   "fence",
   "queue_name",
   "task_name",
-  "status",
+  "phase",
   "priority",
   "due",
   "run_after",
@@ -45,7 +45,7 @@ export const RECORD_COLUMNS = [
  * Only an attempt must not run with arguments nobody enqueued; claims read them with `readArgs`.
  */
 export function toRecord(row: Row): TaskRecord {
-  const status = toStatus(row["status"]);
+  const status = toStatus(row["phase"]);
   return {
     id: toText(row["id"]),
     taskName: toText(row["task_name"]),
@@ -116,9 +116,19 @@ function toDateOrNull(value: unknown): Date | null {
   return Number.isNaN(date.getTime()) ? null : date;
 }
 
-function toStatus(value: unknown): TaskStatus {
-  // An unknown status is nothing a worker may run and nothing that succeeded.
-  return TASK_STATUSES.find((status) => status === value) ?? "FAILED";
+/** The status of a phase. One that is unknown is nothing a worker may run, and nothing that succeeded. */
+export function toStatus(phase: unknown): TaskStatus {
+  switch (Number(phase)) {
+    case PHASE.ready:
+    case PHASE.scheduled:
+      return "READY";
+    case PHASE.running:
+      return "RUNNING";
+    case PHASE.successful:
+      return "SUCCESSFUL";
+    default:
+      return "FAILED";
+  }
 }
 
 function parse(text: unknown): unknown {

@@ -1,5 +1,4 @@
-import type { TaskStatus } from "@tasks/core";
-import type { ColumnType, Generated } from "kysely";
+import type { Generated } from "kysely";
 
 /**
  * Where a row stands inside the store. Finer than the status: a READY row due later is not among those a claim looks at.
@@ -15,10 +14,8 @@ export interface ResultsTable {
   backend: string;
   queue_name: string;
   task_name: string;
-  /** Where the row stands; `status` follows it. See `PHASE`. */
+  /** Where the row stands: 1 ready, 2 scheduled, 3 running, 4 successful, 5 failed. */
   phase: number;
-  /** Derived from `phase`; cannot be written. */
-  status: ColumnType<TaskStatus, never, never>;
   priority: number;
   /** `run_after`, else `enqueued_at`: what claims are ordered by within a priority. */
   due: number;

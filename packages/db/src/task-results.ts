@@ -1,13 +1,15 @@
-import type { Kysely, SelectQueryBuilder } from "kysely";
+import type { TaskStatus } from "@tasks/core";
+import { sql, type Kysely, type SelectQueryBuilder } from "kysely";
 
 import {
   DEFAULT_TABLE_PREFIX,
+  PHASE,
   tableNames,
   type ResultsTable,
   type TasksDatabase,
 } from "./tables.ts";
 
-/** A query of whole result rows, to be narrowed further. */
+/** A query of whole result rows with their `status`, to be narrowed further. */
 export type ResultsQuery = SelectQueryBuilder<
   TasksDatabase,
   "tasks_results",
@@ -15,7 +17,7 @@ export type ResultsQuery = SelectQueryBuilder<
     [K in keyof ResultsTable]: ResultsTable[K] extends { __select__: infer S }
       ? S
       : ResultsTable[K];
-  }
+  } & { status: TaskStatus }
 >;
 
 /** Queries of results by where they stand. */
@@ -39,6 +41,8 @@ export interface ResultsQueriesOptions {
   readonly schema?: string | undefined;
 }
 
+const STATUS = sql<TaskStatus>`case phase when 3 then 'RUNNING' when 4 then 'SUCCESSFUL' when 5 then 'FAILED' else 'READY' end`;
+
 /**
  * Queries of the results table for people who want SQL. Columns are described by `ResultsTable`; those that hold JSON are text.
  *
@@ -53,13 +57,15 @@ export function taskResults(
   const { tablePrefix = DEFAULT_TABLE_PREFIX, schema = null } = options;
   const { results } = tableNames(tablePrefix, schema);
   const db = kysely as Kysely<TasksDatabase>;
-  const all = (): ResultsQuery => db.selectFrom(results).selectAll() as ResultsQuery;
+  const all = (): ResultsQuery =>
+    db.selectFrom(results).selectAll().select(STATUS.as("status")) as ResultsQuery;
   return {
     all,
-    ready: () => all().where("status", "=", "READY").where("due", "<=", Date.now()),
-    running: () => all().where("status", "=", "RUNNING"),
-    successful: () => all().where("status", "=", "SUCCESSFUL"),
-    failed: () => all().where("status", "=", "FAILED"),
-    finished: () => all().where("status", "in", ["SUCCESSFUL", "FAILED"]),
+    ready: () =>
+      all().where("phase", "in", [PHASE.ready, PHASE.scheduled]).where("due", "<=", Date.now()),
+    running: () => all().where("phase", "=", PHASE.running),
+    successful: () => all().where("phase", "=", PHASE.successful),
+    failed: () => all().where("phase", "=", PHASE.failed),
+    finished: () => all().where("phase", "in", [PHASE.successful, PHASE.failed]),
   };
 }

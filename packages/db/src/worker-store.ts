@@ -134,7 +134,7 @@ export class DatabaseWorkerStore implements WorkerStore {
     const lost: string[] = [];
     for (const { id, fence } of attempts) {
       const state = states.get(id);
-      if (state?.["status"] !== "RUNNING" || toNumber(state["fence"]) !== fence) {
+      if (state === undefined || !isRunning(state) || toNumber(state["fence"]) !== fence) {
         lost.push(id);
         // No completion will follow.
         this.#letGo(id, fence);
@@ -290,7 +290,7 @@ export class DatabaseWorkerStore implements WorkerStore {
     const row = await dialect.lockRow(executor, scope, completion.id);
     if (row === undefined) return "lost";
     const isLatest = toNumber(row["fence"]) === completion.fence;
-    if (row["status"] !== "RUNNING" || !isLatest) {
+    if (!isRunning(row) || !isLatest) {
       return transitions.answerRepeated(toRecord(row), completion, isLatest);
     }
     const { record, answer } = transitions.settle(toRecord(row), completion, now);
@@ -305,13 +305,17 @@ export class DatabaseWorkerStore implements WorkerStore {
     // Looked up again inside the transaction: a worker may have come back, or another one may have been here.
     for (const id of await dialect.findLost(executor, scope, RECOVER_ROWS)) {
       const row = await dialect.lockRow(executor, scope, id);
-      if (row?.["status"] !== "RUNNING") continue;
+      if (row === undefined || !isRunning(row)) continue;
       const record = transitions.lose(toRecord(row), now);
       await dialect.saveRow(executor, scope, record);
       if (record.status === "FAILED") finished.push(record);
     }
     return finished;
   }
+}
+
+function isRunning(row: Row): boolean {
+  return toNumber(row["phase"]) === PHASE.running;
 }
 
 const RELEASE = { type: "release" } as const;

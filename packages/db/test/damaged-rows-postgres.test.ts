@@ -96,7 +96,6 @@ describe("damaged rows on PostgreSQL", () => {
         "failures = -1": "violates check constraint",
         "lost = 2147483647": "violates check constraint",
         "due = 'soon'": "invalid input syntax",
-        "status = 'READY'": "can only be updated to DEFAULT",
         "args = e'\\000'": "invalid byte sequence",
         "args = null": "violates not-null constraint",
       };

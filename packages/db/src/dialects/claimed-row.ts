@@ -1,4 +1,5 @@
 import type { Row } from "../connection.ts";
+import { PHASE } from "../tables.ts";
 
 /** What a claim wrote into every row of it. */
 export interface ClaimStamp {
@@ -24,7 +25,7 @@ export function claimedRow(row: Row, { now, sessionId, firstWorkers }: ClaimStam
     max_lost: row["max_lost"],
     metadata: row["metadata"],
     args: row["args"],
-    status: "RUNNING",
+    phase: PHASE.running,
     started_at: now,
     last_attempted_at: now,
     finished_at: null,

@@ -208,7 +208,7 @@ where id = ? and backend = ?`,
     updateRunning: `update ${jsonRows("t", id, "fence int", `progress ${TEXT}`, `metadata ${TEXT}`, `logs ${TEXT}`)} ${byAttempt}
 set r.progress = coalesce(t.progress, r.progress), r.metadata = coalesce(t.metadata, r.metadata), r.logs = coalesce(t.logs, r.logs)
 where r.phase = 3 and r.fence = t.fence`,
-    readStates: `select r.id, r.fence, r.status, r.cancel_requested from ${jsonRows("t", id)} ${byAttempt}`,
+    readStates: `select r.id, r.fence, r.phase, r.cancel_requested from ${jsonRows("t", id)} ${byAttempt}`,
   };
 }
 

@@ -6,6 +6,7 @@ import type { Connection, Executor, Row, SqlValue } from "../connection.ts";
 import type { Scope } from "../dialect.ts";
 import { toNumber, toText } from "../rows.ts";
 import { claimedRow, compareRows } from "./claimed-row.ts";
+import { idParams } from "./postgres-ids.ts";
 import { textArray } from "./postgres-names.ts";
 import { postgresStatements } from "./postgres-statements.ts";
 
@@ -148,7 +149,7 @@ function claimStatement(
     backend,
     textArray(request.taskNames),
   ];
-  if (id !== undefined) return { sql: claimOne, params: [...first, id] };
+  if (id !== undefined) return { sql: claimOne, params: [...first, ...idParams(id)] };
   const { isAll, queues } = queuesOf(request);
   const patience = isPatient ? 1 : 0;
   if (isAll) return { sql: claimAll, params: [...first, limit, queues, patience] };

@@ -7,6 +7,8 @@ export interface PostgresNames {
   readonly results: string;
   readonly workers: string;
   readonly migrations: string;
+  /** What numbers the rows of the results table. */
+  readonly sequence: string;
   /** The quoted name of an index of the results table. It is in the schema of its table. */
   readonly index: (suffix: string) => string;
   /** Quoted; `null` for the connection's own. */
@@ -28,6 +30,7 @@ export function postgresNames({
     results: quoted(results),
     workers: quoted(workers),
     migrations: quoted(migrations),
+    sequence: quoted(`${results}_seq`),
     index: (suffix) => `"${prefix}results_${suffix}"`,
     schema: schema === null ? null : quoted(schema),
   };

@@ -1,5 +1,6 @@
 import { RECORD_COLUMNS } from "../rows.ts";
 import type { TableNames } from "../tables.ts";
+import { hasId, hasIdOf } from "./postgres-ids.ts";
 import { NOW, postgresNames } from "./postgres-names.ts";
 
 /** Statements of one set of tables. Texts are built once; connections prepare them once, under a name. */
@@ -73,6 +74,9 @@ function isPhase(phase: number): string {
   return `phase + 0 = ${phase}`;
 }
 
+/** The present, looked up once for the statement rather than once per row. */
+const ONE_NOW = `(select ${NOW})`;
+
 function buildStatements(tables: TableNames): PostgresStatements {
   return {
     ...insertStatements(tables),
@@ -89,28 +93,42 @@ function insertStatements(
   PostgresStatements,
   "insert" | "insertAlike" | "insertMany" | "insertUnique" | "releaseWindow" | "readUnique"
 > {
-  const { results } = postgresNames(tables);
+  const { results, sequence } = postgresNames(tables);
   const columns =
-    "backend, id, queue_name, task_name, priority, max_lost, metadata, args, phase, due, run_after, enqueued_at";
+    "seq, id, has_given_id, backend, queue_name, task_name, priority, max_lost, metadata, args, phase, due, run_after, enqueued_at";
+  const next = `nextval('${sequence}')`;
   /** Times follow the server's clock: a relative one counts from now. */
-  const values = `$1::text, r.id, r.queue_name, r.task_name, r.priority, r.max_lost, r.metadata, r.args,
-  case when coalesce(r.run_after, ${NOW} + r.delay, 0) <= ${NOW} then 1 else 2 end,
-  coalesce(r.run_after, ${NOW} + r.delay, ${NOW}), coalesce(r.run_after, ${NOW} + r.delay), ${NOW}`;
-  const settings = `$3::text as queue_name, $4::text as task_name, $5::smallint as priority, $6::integer as max_lost,
-  $7::text as metadata, $9::bigint as run_after, $10::bigint as delay`;
-  const one = `(select $2::text as id, $8::text as args, ${settings}) r`;
-  const alike = `(select id, args, ${settings} from unnest($2::text::text[], $8::text::text[]) as given(id, args)) r`;
-  const many = `json_to_recordset($2::text::json) as r(id text, queue_name text, task_name text, priority smallint, max_lost integer,
-  metadata text, args text, run_after bigint, delay bigint)`;
+  const values = (seq: string, isGiven: string): string => `select ${seq},
+  case when ${isGiven} then r.id else lpad(to_hex(${seq}), 12, '0') || r.id end, (${isGiven}),
+  $1::text, r.queue_name, r.task_name, r.priority, r.max_lost, r.metadata, r.args,
+  case when coalesce(r.run_after, now + r.delay, 0) <= now then 1 else 2 end,
+  coalesce(r.run_after, now + r.delay, now), coalesce(r.run_after, now + r.delay), now`;
+  const settings = `$4::text as queue_name, $5::text as task_name, $6::smallint as priority, $7::integer as max_lost,
+  $8::text as metadata, $10::bigint as run_after, $11::bigint as delay`;
+  const one = `(select ${next} as seq, ${NOW} as now) fresh, (select $2::text as id, $9::text as args, ${settings}) r`;
+  const alike = `(select id, args, position, ${settings}
+  from unnest($2::text::text[], $9::text::text[]) with ordinality as given(id, args, position)) r`;
+  const many = `json_to_recordset($2::text::json) as r(id text, is_given boolean, position integer, queue_name text, task_name text,
+  priority smallint, max_lost integer, metadata text, args text, run_after bigint, delay bigint)`;
   const told = (channel: string, message: string): string =>
     `case when ${message}::text is not null then pg_notify(${channel}::text, ${message}::text)::text end`;
+  /** Which row gets which number is said here: the order in which a statement stores its rows is nobody's promise. */
+  const ofMany = (
+    rows: string,
+    count: string,
+    isGiven: string,
+    tell: string,
+  ): string => `with fresh as materialized (
+  select array_agg(seq order by seq) as seqs, ${NOW} as now from (select ${next} as seq from generate_series(1, ${count}::integer)) drawn),
+stored as (insert into ${results} (${columns}) ${values("seqs[r.position]", isGiven)} from fresh, ${rows})
+select now as enqueued_at, array_to_string(seqs, ',') as seqs, ${tell} from fresh`;
   return {
-    insert: `insert into ${results} (${columns}) select ${values} from ${one} returning enqueued_at, ${told("$11", "$12")}`,
-    insertAlike: `with stored as (insert into ${results} (${columns}) select ${values} from ${alike}) select ${NOW} as enqueued_at, ${told("$11", "$12")}`,
-    insertMany: `with stored as (insert into ${results} (${columns}) select ${values} from ${many}) select ${NOW} as enqueued_at, ${told("$3", "$4")}`,
+    insert: `insert into ${results} (${columns}) ${values("seq", "$3::integer = 1")} from ${one} returning enqueued_at, seq, ${told("$12", "$13")}`,
+    insertAlike: ofMany(alike, "$14", "$3::integer = 1", told("$12", "$13")),
+    insertMany: ofMany(many, "$3", "r.is_given", told("$4", "$5")),
     insertUnique: `insert into ${results} (${columns}, unique_key, unique_scope, unique_until)
-select ${values}, $11::text, $12::text, ${NOW} + $13::bigint from ${one}
-on conflict (backend, unique_key) where unique_key is not null do nothing returning enqueued_at`,
+${values("seq", "$3::integer = 1")}, $12::text, $13::text, now + $14::bigint from ${one}
+on conflict (backend, unique_key) where unique_key is not null do nothing returning enqueued_at, seq`,
     releaseWindow: `update ${results} set unique_key = null where backend = $1 and unique_key = $2 and unique_until <= ${NOW}`,
     readUnique: `select ${COLUMNS}, coalesce(unique_until <= ${NOW}, false) as is_over from ${results} where backend = $1 and unique_key = $2`,
   };
@@ -134,7 +152,7 @@ function claimStatements(
   const { results } = postgresNames(tables);
   /** Parameters: 1 session, 2 list of this worker alone, 3 this worker as JSON, 4 backend, 5 task names. */
   const claimOf = (where: string): string => `update ${results} set
-  phase = 3, fence = fence + 1, started_at = coalesce(started_at, ${NOW}), last_attempted_at = ${NOW}, session_id = $1,
+  phase = 3, fence = fence + 1, started_at = coalesce(started_at, ${ONE_NOW}), last_attempted_at = ${ONE_NOW}, session_id = $1,
   worker_ids = case when worker_ids like '[_%]' and worker_ids <> '[]' then left(worker_ids, -1) || ',' || $3::text || ']' else $2::text end,
   unique_key = case when unique_scope = 'until-started' then null else unique_key end
 where ${where}
@@ -185,7 +203,7 @@ select (select count(*) from promoted)::integer as promoted, ${isDue("$1")} as i
 where task_name <> all(${list("$2")}) limit 10`;
   return {
     claimOne: claimOf(
-      `id = $6 and backend = $4 and phase in (1, 2) and task_name = any(${list("$5")})`,
+      `${hasId(results, "$6::text", "$7::bigint")} and backend = $4 and phase in (1, 2) and task_name = any(${list("$5")})`,
     ),
     claimQueue: claimOf(`${isPhase(1)} and ctid = any(array(
   select ctid from ${results} where ${ready("$4", "$7", "$5")} and ${mayClaim}
@@ -214,26 +232,26 @@ function completionStatements(
   // A join would be as quick, until the planner takes the table for a small one and reads it all.
   const succeed = (
     key: string,
-    type: string,
-  ): string => `update ${results} set phase = 4, finished_at = ${NOW}, return_value = ${ofAttempt(key)} #>> '{}',
+    where: string,
+  ): string => `update ${results} set phase = 4, finished_at = ${ONE_NOW}, return_value = ${ofAttempt(key)} #>> '{}',
   unique_key = case when unique_scope = 'window' then unique_key end
-where ${key} = any(array(select unnest($1::text::${type}[]))) and ${isPhase(3)} and cancel_requested = 0 and ${ofAttempt(key)} is not null
+where ${where} and ${isPhase(3)} and cancel_requested = 0 and ${ofAttempt(key)} is not null
 returning ${key} as key, fence`;
   const byAttempt = ofAttempt("id");
   return {
-    lockRow: `select ${COLUMNS} from ${results} where id = $1 and backend = $2 for update`,
-    succeed: succeed("seq", "bigint"),
-    succeedById: succeed("id", "text"),
+    lockRow: `select ${COLUMNS} from ${results} where ${hasId(results, "$1::text", "$2::bigint")} and backend = $3 for update`,
+    succeed: succeed("seq", "seq = any(array(select unnest($1::text::bigint[])))"),
+    succeedById: succeed("id", hasIdOf(results, "$1", "$3")),
     saveRow: `update ${results} set phase = case when $1::smallint = 1 and $2::bigint > ${NOW} then 2 else $1::smallint end,
   due = $2, run_after = $3, started_at = $4, last_attempted_at = $5, finished_at = $6,
   failures = $7, lost = $8, cancel_requested = $9, exception_class = $10,
   unique_key = case when $6::bigint is null or unique_scope = 'window' then unique_key end,
   worker_ids = $11, errors = $12, metadata = $13, progress = $14, logs = $15, return_value = $16
-where id = $17 and backend = $18`,
+where ${hasId(results, "$17::text", "$18::bigint")} and backend = $19`,
     updateRunning: `update ${results} set progress = coalesce(${byAttempt} ->> 0, progress),
   metadata = coalesce(${byAttempt} ->> 1, metadata), logs = coalesce(${byAttempt} ->> 2, logs)
-where id = any(${list("$1")}) and ${isPhase(3)} and ${byAttempt} is not null`,
-    readStates: `select id, fence, status, cancel_requested from ${results} where id = any(${list("$1")})`,
+where ${hasIdOf(results, "$1", "$3")} and ${isPhase(3)} and ${byAttempt} is not null`,
+    readStates: `select id, fence, phase, cancel_requested from ${results} where ${hasIdOf(results, "$1", "$2")}`,
   };
 }
 

@@ -6,6 +6,8 @@ import {
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
+  type RawBuilder,
+  type SqlBool,
 } from "kysely";
 import type { ClientConfig } from "pg";
 
@@ -17,6 +19,7 @@ import { toNumber, toText } from "../rows.ts";
 import { PHASE, type TableNames, type TasksDatabase } from "../tables.ts";
 import { inPortions } from "./portions.ts";
 import { claimTasks, findUnknownTasks, readyInMs } from "./postgres-claim.ts";
+import { idParams, seqArray, whereId } from "./postgres-ids.ts";
 import { insertAtOnce, insertTasks } from "./postgres-insert.ts";
 import type { PostgresLeaseData } from "./postgres-lease.ts";
 import { postgresMigrations } from "./postgres-migrations.ts";
@@ -53,6 +56,10 @@ export class PostgresDialect implements Dialect {
   readonly readyInMs: Dialect["readyInMs"] = readyInMs;
   readonly unknownTasks: Dialect["unknownTasks"] = findUnknownTasks;
 
+  whereId(tables: TableNames, id: string): RawBuilder<SqlBool> {
+    return whereId(tables, id);
+  }
+
   migrations(tables: TableNames): readonly Migration[] {
     return postgresMigrations(tables);
   }
@@ -83,10 +90,10 @@ export class PostgresDialect implements Dialect {
     const stored = new Set<string>();
     for (const portion of inPortions(successes, ({ returnValueJson }) => returnValueJson.length)) {
       const keys = portion.map(keyOf);
-      const rows = await executor.query(bySeq ? succeed : succeedById, [
-        bySeq ? `{${keys.join(",")}}` : textArray(keys),
-        valuesByAttempt(portion, keyOf),
-      ]);
+      const values = valuesByAttempt(portion, keyOf);
+      const rows = await (bySeq
+        ? executor.query(succeed, [`{${keys.join(",")}}`, values])
+        : executor.query(succeedById, [textArray(keys), values, seqArray(keys)]));
       for (const row of rows) stored.add(`${String(row["key"])} ${toNumber(row["fence"])}`);
     }
     return successes.map((success) => stored.has(`${keyOf(success)} ${success.fence}`));
@@ -94,7 +101,7 @@ export class PostgresDialect implements Dialect {
 
   async lockRow(executor: Executor, scope: Scope, id: string): Promise<Row | undefined> {
     const [row] = await executor.query(postgresStatements(scope.tables).lockRow, [
-      id,
+      ...idParams(id),
       scope.backend,
     ]);
     return row;
@@ -120,7 +127,7 @@ export class PostgresDialect implements Dialect {
       jsonOrNull(record.progress),
       JSON.stringify(record.logs),
       record.status === "SUCCESSFUL" ? JSON.stringify(record.returnValue) : null,
-      record.id,
+      ...idParams(record.id),
       scope.backend,
     ]);
   }
@@ -139,9 +146,11 @@ export class PostgresDialect implements Dialect {
           [progress, metadata, logs],
         ]),
       );
+      const ids = portion.map(({ id }) => id);
       await executor.run(postgresStatements(scope.tables).updateRunning, [
-        textArray(portion.map(({ id }) => id)),
+        textArray(ids),
         JSON.stringify(parts),
+        seqArray(ids),
       ]);
     }
   }
@@ -151,7 +160,10 @@ export class PostgresDialect implements Dialect {
     scope: Scope,
     ids: readonly string[],
   ): Promise<readonly Row[]> {
-    return executor.query(postgresStatements(scope.tables).readStates, [textArray(ids)]);
+    return executor.query(postgresStatements(scope.tables).readStates, [
+      textArray(ids),
+      seqArray(ids),
+    ]);
   }
 
   async renewLease(executor: Executor, scope: Scope, session: WorkerSession): Promise<void> {

@@ -1,15 +1,9 @@
 import { sql, type RawBuilder, type SqlBool } from "kysely";
 
 import type { SqlValue } from "../connection.ts";
+import { idOfRow, seqOf, tailOf } from "./row-ids.ts";
 
-/** Digits of an id that hold the number of its row. */
-const SEQ_DIGITS = 12;
-const OWN_ID = /^[0-9a-f]{32}$/;
-
-/**
- * The columns an id is stored in. An index of ids would cost a quarter of an enqueue, so ids of ours hold the number of their row: its `seq` in twelve
- * hexadecimal digits, then the random `id_tail`. They sort by enqueue order. Ids of the user's making are stored whole, and have an index.
- */
+/** The columns an id is stored in: `seq` and the random `id_tail`, or a given id as a whole. See `row-ids.ts`. */
 export interface IdColumns {
   readonly id_tail: string | null;
   readonly given_id: string | null;
@@ -17,19 +11,13 @@ export interface IdColumns {
 
 /** @param keepsId the id is to stay as it is. */
 export function idColumns(id: string, keepsId: boolean): IdColumns {
-  return keepsId || !OWN_ID.test(id)
-    ? { id_tail: null, given_id: id }
-    : { id_tail: id.slice(SEQ_DIGITS), given_id: null };
+  const tail = tailOf(id, keepsId);
+  return { id_tail: tail, given_id: tail === null ? id : null };
 }
 
 /** The id of a stored row. */
 export function idOf(seq: number, { id_tail, given_id }: IdColumns): string {
-  return given_id ?? seq.toString(16).padStart(SEQ_DIGITS, "0") + id_tail;
-}
-
-/** The row that an id of ours names; −1, which no row has, for other ids. */
-function seqOf(id: string): number {
-  return OWN_ID.test(id) ? Number.parseInt(id.slice(0, SEQ_DIGITS), 16) : -1;
+  return given_id ?? idOfRow(seq, id_tail ?? "");
 }
 
 /**

@@ -178,7 +178,7 @@ where ${byId} and fence = ? and phase = 3 and cancel_requested = 0`,
 where ${byId} and backend = ?`,
     updateRunning: `update ${results} set progress = coalesce(?, progress), metadata = coalesce(?, metadata), logs = coalesce(?, logs)
 where ${byId} and fence = ? and phase = 3`,
-    readStates: `select id, fence, status, cancel_requested
+    readStates: `select id, fence, phase, cancel_requested
 from (select value ->> 0 as asked_id, value ->> 1 as asked_seq from json_each(?)) cross join ${results}
 where ${hasId(results, "asked_id", "asked_seq")}`,
 
