@@ -241,7 +241,7 @@ describe("pause and resume", () => {
     await using project = await createDatabaseProject();
     expect(await project.run(["pause", "no queue"])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("'no queue'"),
+      stderr: expect.stringContaining("no queue"),
     });
   });
 });

@@ -24,7 +24,7 @@ import {
   type WorkerInfo,
   type WorkerOptions,
 } from "@tasks/core";
-import { QueueWorker, runOne } from "@tasks/core/worker";
+import { assertQueueOf, QueueWorker, runOne } from "@tasks/core/worker";
 
 import { checkDatabase } from "./check-database.ts";
 import { Enqueuer } from "./enqueuer.ts";
@@ -162,6 +162,17 @@ export class DatabaseBackend extends Backend {
     return this.#monitor.workers();
   }
 
+  override async pause(queueName: string): Promise<void> {
+    assertQueueOf(this, queueName);
+    await this.#monitor.pause(queueName);
+  }
+
+  override async resume(queueName: string): Promise<void> {
+    assertQueueOf(this, queueName);
+    await this.#monitor.resume(queueName);
+    this.#store.changes.announce("work");
+  }
+
   override async retry(id: string): Promise<boolean> {
     const record = await this.#monitor.retry(id);
     if (record !== undefined) this.#store.changes.announce("work");
@@ -260,7 +271,7 @@ const SUPPORTS = {
   metadata: true,
   logs: true,
   list: true,
-  pause: false,
+  pause: true,
   wait: true,
   worker: true,
   transaction: "atomic",

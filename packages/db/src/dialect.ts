@@ -140,6 +140,9 @@ export interface Dialect {
   /** Ids of at most `limit` RUNNING rows whose session has no valid lease. */
   findLost(executor: Executor, scope: Scope, limit: number): Promise<readonly string[]>;
 
+  /** Stores that a queue is paused, if nothing says so yet. Parameters: backend, queue, the present. */
+  pauseSql(tables: TableNames): string;
+
   /** Forgets sessions whose lease ran out more than `graceMs` ago. */
   forgetSessions(executor: Executor, scope: Scope, graceMs: number): Promise<void>;
 

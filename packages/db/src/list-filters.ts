@@ -27,13 +27,13 @@ export function ofState(
       return where.and([where("worker_ids", "<>", "[]")]);
     case "scheduled":
       return where.and([where("worker_ids", "=", "[]"), where("run_after", ">", now)]);
+    // Which of the two is a question of the queue, see `Monitor`.
     case "ready":
+    case "blocked":
       return where.and([
         where("worker_ids", "=", "[]"),
         where.or([where("run_after", "is", null), where("run_after", "<=", now)]),
       ]);
-    case "blocked":
-      return where.and([where.lit(false)]);
     case "running":
     case "successful":
       return where.and([]);

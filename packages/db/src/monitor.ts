@@ -48,6 +48,8 @@ export class Monitor {
       if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
       if (taskName !== undefined) query = query.where("task_name", "=", taskName);
       if (state !== undefined) query = query.where((where) => ofState(where, state, now));
+      if (state === "ready") query = query.where(sql<SqlBool>`not ${this.#isPaused()}`);
+      if (state === "blocked") query = query.where(this.#isPaused());
       found.push(...(await this.#query(query)));
     }
     const rows = phases.length > 1 ? found.toSorted(newestFirst) : found;
@@ -95,6 +97,7 @@ export class Monitor {
       return queue;
     };
     for (const name of declared) info(name);
+    for (const name of await this.#pausedQueues()) info(name).paused = true;
     for (const phase of [PHASE.ready, PHASE.scheduled, PHASE.running]) {
       for (const row of await this.#countByQueue(phase, now)) {
         const queue = info(toText(row["queue_name"]));
@@ -148,6 +151,24 @@ export class Monitor {
     }));
   }
 
+  async pause(queueName: string): Promise<void> {
+    const { dialect, scope, tables } = this.#store;
+    const connection = await this.#store.connection();
+    const params = [scope.backend, queueName, await dialect.now(connection)];
+    await connection.run(dialect.pauseSql(tables), params);
+  }
+
+  async resume(queueName: string): Promise<void> {
+    const { dialect, scope, tables } = this.#store;
+    const { sql: text, parameters } = dialect.builder
+      .deleteFrom(tables.paused)
+      .where("backend", "=", scope.backend)
+      .where("queue_name", "=", queueName)
+      .compile();
+    const connection = await this.#store.connection();
+    await connection.run(text, parameters as readonly SqlValue[]);
+  }
+
   /** `undefined` when it was finished; the changed record otherwise. */
   cancel(id: string): Promise<TaskRecord | undefined> {
     return this.#change(id, (record, now) => {
@@ -194,6 +215,27 @@ export class Monitor {
     });
   }
 
+  /** The queue of a row is paused. */
+  #isPaused(): RawBuilder<SqlBool> {
+    const { scope, tables } = this.#store;
+    const paused = this.#store.dialect.builder
+      .selectFrom(tables.paused)
+      .select("queue_name")
+      .where("backend", "=", scope.backend);
+    return sql<SqlBool>`queue_name in ${paused}`;
+  }
+
+  async #pausedQueues(): Promise<readonly string[]> {
+    const { dialect, scope, tables } = this.#store;
+    const rows = await this.#query(
+      dialect.builder
+        .selectFrom(tables.paused)
+        .select("queue_name")
+        .where("backend", "=", scope.backend),
+    );
+    return rows.map((row) => toText(row["queue_name"]));
+  }
+
   #countByQueue(phase: number, now: number): Promise<readonly Row[]> {
     const { builder } = this.#store.dialect;
     const { scope, tables } = this.#store;
@@ -220,6 +262,7 @@ export class Monitor {
     return dialect.builder
       .selectFrom(tables.results)
       .select([...RECORD_COLUMNS])
+      .select(this.#isPaused().as("is_paused"))
       .where("backend", "=", scope.backend);
   }
 

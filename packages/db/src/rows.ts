@@ -68,7 +68,7 @@ export function toRecord(row: Row): TaskRecord {
     lost: toNumber(row["lost"]),
     maxLost: toNumber(row["max_lost"]),
     cancelRequested: toNumber(row["cancel_requested"]) !== 0,
-    blocked: false,
+    blocked: status === "READY" && Boolean(row["is_paused"]),
   };
 }
 

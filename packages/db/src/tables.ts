@@ -62,6 +62,13 @@ export interface WorkersTable {
   expires_at: number;
 }
 
+/** Queues that are paused. */
+export interface PausedQueuesTable {
+  backend: string;
+  queue_name: string;
+  paused_at: number;
+}
+
 /** Which migrations are applied. */
 export interface MigrationsTable {
   version: number;
@@ -73,6 +80,7 @@ export interface MigrationsTable {
 export interface TasksDatabase {
   tasks_results: ResultsTable;
   tasks_workers: WorkersTable;
+  tasks_paused_queues: PausedQueuesTable;
   tasks_migrations: MigrationsTable;
 }
 
@@ -84,6 +92,7 @@ export interface TableNames {
   // The types name the default tables, so that queries built with these names are typed whatever the prefix.
   readonly results: "tasks_results";
   readonly workers: "tasks_workers";
+  readonly paused: "tasks_paused_queues";
   readonly migrations: "tasks_migrations";
 }
 
@@ -108,6 +117,7 @@ export function tableNames(
     schema,
     results: `${qualifier}${prefix}results` as "tasks_results",
     workers: `${qualifier}${prefix}workers` as "tasks_workers",
+    paused: `${qualifier}${prefix}paused_queues` as "tasks_paused_queues",
     migrations: `${qualifier}${prefix}migrations` as "tasks_migrations",
   });
 }

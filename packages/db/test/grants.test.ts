@@ -43,7 +43,7 @@ describe("a role that may change rows and nothing else", () => {
       `grant usage on schema ${schema} to ${role}`,
       `grant select, insert, update, delete on ${schema}.tasks_results, ${schema}.tasks_workers to ${role}`,
       `grant usage on sequence ${schema}.tasks_results_seq to ${role}`,
-      `grant select on ${schema}.tasks_migrations to ${role}`,
+      `grant select on ${schema}.tasks_paused_queues, ${schema}.tasks_migrations to ${role}`,
     ]);
     await withBackends({ default: backend }, async () => {
       const worker = await backend.createWorker({ intervalMs: 20 });
@@ -78,6 +78,7 @@ describe("a role that may insert and read", () => {
     const { backend } = await openAs((schema, role) => [
       `grant usage on schema ${schema} to ${role}`,
       `grant select, insert on ${schema}.tasks_results to ${role}`,
+      `grant select on ${schema}.tasks_paused_queues to ${role}`,
       `grant usage on sequence ${schema}.tasks_results_seq to ${role}`,
     ]);
     await withBackends({ default: backend }, async () => {

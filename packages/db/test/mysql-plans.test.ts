@@ -16,12 +16,16 @@ describe("plans on MySQL", () => {
     onTestFinished(() => backend.close());
     const phase = "tasks_results_phase";
     const cases: readonly (readonly [string, readonly (string | number)[], string])[] = [
-      [statements.candidates(1), ["default", "default", "a,b", "default", 10], phase],
+      [
+        statements.candidates(1),
+        ["default", "default", "a,b", "default", "default", "default", 10],
+        phase,
+      ],
       [statements.isReady(2), ["default", "default", "other", "a,b"], phase],
       [statements.nextDueInMs, ["default"], phase],
       [statements.findDue, ["default", 10], phase],
       [statements.readyQueues, ["default"], phase],
-      [statements.workToken, ["default"], phase],
+      [statements.workToken, ["default", "default"], phase],
       [statements.lockReady(2), [1, 2], "PRIMARY"],
       [statements.claim(2), [1, 1, "s", '"w"', '["w"]', 1, 2], "PRIMARY"],
       [statements.succeed, ['[["id-1",1,"1"]]'], "tasks_results_id"],

@@ -103,7 +103,9 @@ describe("a worker's role", () => {
     for (const table of ["tasks_results", "tasks_workers"]) {
       await pool.query(`grant select, insert, update, delete on ${name}.${table} to ${user}@'%'`);
     }
-    await pool.query(`grant select on ${name}.tasks_migrations to ${user}@'%'`);
+    for (const table of ["tasks_paused_queues", "tasks_migrations"]) {
+      await pool.query(`grant select on ${name}.${table} to ${user}@'%'`);
+    }
     const restricted = new URL(url);
     restricted.username = user;
     restricted.password = "secret";

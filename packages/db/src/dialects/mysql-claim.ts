@@ -43,8 +43,11 @@ export async function readyInMs(
   scope: Scope,
   request: ClaimRequest,
 ): Promise<number | null> {
-  const { isReady, nextDueInMs } = mysqlStatements(scope.tables);
-  const queues = padded(await queuesOf(executor, scope, request));
+  const { isReady, nextDueInMs, pausedQueues } = mysqlStatements(scope.tables);
+  const paused = await executor.query(pausedQueues, [scope.backend]);
+  const isPaused = new Set(paused.map((row) => toText(row["name"])));
+  const served = await queuesOf(executor, scope, request);
+  const queues = padded(served.filter((name) => !isPaused.has(name)));
   if (queues.length > 0) {
     const params = [scope.backend, ...queues, nameSet(request.taskNames)];
     const ready = await executor.query(isReady(queues.length), params);
@@ -121,7 +124,7 @@ async function bestRows(
   if (queues.length === 0) return [];
   const names = nameSet(taskNames);
   const all = padded(queues);
-  const params = all.flatMap((queue) => [backend, queue, names, backend, limit]);
+  const params = all.flatMap((queue) => [backend, queue, names, backend, backend, queue, limit]);
   const rows = await executor.query(mysqlStatements(tables).candidates(all.length), params);
   if (all.length === queues.length) return rows;
   // A queue that fills up the list gives its rows more than once.

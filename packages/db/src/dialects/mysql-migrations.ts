@@ -13,7 +13,12 @@ export function mysqlMigrations(tables: TableNames): readonly Migration[] {
 
 const OPTIONS = `engine = innodb row_format = dynamic ${BYTEWISE}`;
 
-function initial({ results, workers, migrations }: TableNames): Pick<Migration, "up" | "down"> {
+function initial({
+  results,
+  workers,
+  paused,
+  migrations,
+}: TableNames): Pick<Migration, "up" | "down"> {
   return {
     up: [
       `create table if not exists ${migrations} (
@@ -76,9 +81,16 @@ function initial({ results, workers, migrations }: TableNames): Pick<Migration, 
   last_seen_at bigint not null,
   expires_at bigint not null
 ) ${OPTIONS}`,
+      `create table if not exists ${paused} (
+  backend varchar(64) not null,
+  queue_name varchar(64) not null,
+  paused_at bigint not null,
+  primary key (backend, queue_name)
+) ${OPTIONS}`,
     ],
     // What says that the tables are there goes last, so that a run that was cut short is gone through again.
     down: [
+      `drop table if exists ${paused}`,
       `drop table if exists ${workers}`,
       `drop table if exists ${results}`,
       `drop table if exists ${migrations}`,

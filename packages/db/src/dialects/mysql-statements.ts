@@ -15,6 +15,7 @@ type StatementName =
   | "hasId"
   | "lockOne"
   | "readyQueues"
+  | "pausedQueues"
   | "nextDueInMs"
   | "findDue"
   | "workToken"
@@ -135,19 +136,20 @@ on duplicate key update seq = seq`,
 }
 
 // oxlint-disable-next-line typescript/explicit-function-return-type -- the names say it
-function claimStatements({ results }: TableNames) {
+function claimStatements({ results, paused }: TableNames) {
   const from = `from ${results} force index (${results}_phase)`;
   const byKey = `${results} force index (primary)`;
   const due = `select due ${from} where backend = ? and ${SCHEDULED} order by due limit 1`;
   // Rows that fell due meanwhile may be better than those that are ready: they are made ready first.
   const nothingDue = `not exists (select 1 ${from} where backend = ? and ${SCHEDULED} and due <= ${NOW})`;
   return {
-    /** Parameters per queue: backend, queue, names, backend, limit. */
+    /** Parameters per queue: backend, queue, names, backend, backend, queue, limit. */
     candidates: byCount((queues) =>
       Array.from(
         { length: queues },
         () => `(select lane, seq, priority, due ${from}
   where backend = ? and phase = 1 and lane = ? and find_in_set(task_name, ?) and ${nothingDue}
+    and not exists (select 1 from ${paused} where backend = ? and queue_name = ?)
   order by place, finished_at, due, seq limit ?)`,
       ).join(" union all "),
     ),
@@ -166,6 +168,7 @@ where id = ? and backend = ? and phase in (1, 2) and find_in_set(task_name, ?) f
   unique_key = case when unique_scope = 'until-started' then null else unique_key end
 where seq in (${marks(count)})`,
     ),
+    pausedQueues: `select queue_name as name from ${paused} where backend = ?`,
     readyQueues: `select distinct lane as name ${from} where backend = ? and phase = 1`,
     isReady: byCount(
       (queues) =>
@@ -183,9 +186,10 @@ where not find_in_set(task_name, ?) limit 10`,
         `select seq from ${byKey} where seq in (${marks(count)}) and phase = 2 for update skip locked`,
     ),
     promote: byCount((count) => `update ${byKey} set phase = 1 where seq in (${marks(count)})`),
-    // Tells of new rows by the highest number, of those that are ready again by the best one.
+    // Tells of new rows by the highest number, of those that are ready again by the best one, and of queues that go on.
     workToken: `select concat_ws(' ', (select max(seq) from ${results}),
-  (select seq ${from} where backend = ? and phase = 1 order by lane, place, finished_at, due, seq limit 1)) as token`,
+  (select seq ${from} where backend = ? and phase = 1 order by lane, place, finished_at, due, seq limit 1),
+  (select concat_ws('/', count(*), max(paused_at)) from ${paused} where backend = ?)) as token`,
   };
 }
 

@@ -184,6 +184,10 @@ export class MysqlDialect implements Dialect {
     return rows.map((row) => toText(row["id"]));
   }
 
+  pauseSql({ paused }: TableNames): string {
+    return `insert ignore into ${paused} (backend, queue_name, paused_at) values (?, ?, ?)`;
+  }
+
   async forgetSessions(executor: Executor, scope: Scope, graceMs: number): Promise<void> {
     const { hasOldSessions, deleteOldSessions } = mysqlStatements(scope.tables);
     const params = [scope.backend, graceMs];
@@ -237,7 +241,7 @@ export class MysqlDialect implements Dialect {
   }
 
   async readWorkToken(executor: Executor, { tables, backend }: Scope): Promise<unknown> {
-    const [row] = await executor.query(mysqlStatements(tables).workToken, [backend]);
+    const [row] = await executor.query(mysqlStatements(tables).workToken, [backend, backend]);
     return row?.["token"];
   }
 }

@@ -9,7 +9,7 @@ export function postgresMigrations(tables: TableNames): readonly Migration[] {
 }
 
 function initial(
-  { results, workers, migrations, sequence, index, schema }: PostgresNames,
+  { results, workers, paused, migrations, sequence, index, schema }: PostgresNames,
   plainSchema: string | null,
 ): Pick<Migration, "up" | "down"> {
   return {
@@ -77,7 +77,18 @@ function initial(
   last_seen_at bigint not null,
   expires_at bigint not null
 ) with (fillfactor = 50)`,
+      `create table ${paused} (
+  backend text not null,
+  queue_name text not null,
+  paused_at bigint not null,
+  primary key (backend, queue_name)
+)`,
     ],
-    down: [`drop table ${workers}`, `drop table ${results}`, `drop table ${migrations}`],
+    down: [
+      `drop table ${paused}`,
+      `drop table ${workers}`,
+      `drop table ${results}`,
+      `drop table ${migrations}`,
+    ],
   };
 }

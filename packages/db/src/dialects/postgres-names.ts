@@ -6,6 +6,7 @@ import type { TableNames } from "../tables.ts";
 export interface PostgresNames {
   readonly results: string;
   readonly workers: string;
+  readonly paused: string;
   readonly migrations: string;
   /** What numbers the rows of the results table. */
   readonly sequence: string;
@@ -24,11 +25,13 @@ export function postgresNames({
   schema,
   results,
   workers,
+  paused,
   migrations,
 }: TableNames): PostgresNames {
   return {
     results: quoted(results),
     workers: quoted(workers),
+    paused: quoted(paused),
     migrations: quoted(migrations),
     sequence: quoted(`${results}_seq`),
     index: (suffix) => `"${prefix}results_${suffix}"`,

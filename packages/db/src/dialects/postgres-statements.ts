@@ -149,7 +149,7 @@ function claimStatements(
   | "promote"
   | "promoteOfAll"
 > {
-  const { results } = postgresNames(tables);
+  const { results, paused } = postgresNames(tables);
   /** Parameters: 1 session, 2 list of this worker alone, 3 this worker as JSON, 4 backend, 5 task names. */
   const claimOf = (where: string): string => `update ${results} set
   phase = 3, fence = fence + 1, started_at = coalesce(started_at, ${ONE_NOW}), last_attempted_at = ${ONE_NOW}, session_id = $1,
@@ -163,16 +163,18 @@ returning ${CLAIMED_COLUMNS}`;
     `exists (select 1 from ${results} where phase = 2 and backend = ${backend} and due <= ${NOW})`;
   // Rows that fell due meanwhile may be better than those that are ready: a patient claim leaves both to be made ready first.
   const mayClaim = `($8::integer = 0 or not ${isDue("$4")})`;
-  /** Every queue with ready rows: leaps from one to the next in the index, so that its cost is the number of queues. */
+  /** Every queue with ready rows that is not paused: leaps from one to the next in the index, so that its cost is the number of queues. */
   const allQueues = (backend: string, excluded: string): string => `(
     with recursive found(name) as (
       (select queue_name from ${results} where phase = 1 and backend = ${backend} order by queue_name limit 1)
       union all
       select (select queue_name from ${results} where phase = 1 and backend = ${backend} and queue_name > found.name order by queue_name limit 1)
       from found where found.name is not null)
-    select name from found where name is not null and name <> all(${list(excluded)}))`;
-  const namedQueues = (names: string): string =>
-    `(select distinct unnest(${names}::text::text[]) as name)`;
+    select name from found where name is not null and name <> all(${list(excluded)})
+      and not exists (select 1 from ${paused} where backend = ${backend} and queue_name = name))`;
+  /** Those named that are not paused. */
+  const namedQueues = (backend: string, names: string): string =>
+    `(select unnest(${names}::text::text[]) as name except select queue_name from ${paused} where backend = ${backend})`;
   /** The best n rows are in the n queues with the best heads. Others may hold some of them: a few more are looked at than wanted. */
   const claimFrom = (queues: string): string =>
     claimOf(`${isPhase(1)} and ctid = any(array(
@@ -207,14 +209,15 @@ where task_name <> all(${list("$2")}) limit 10`;
     ),
     claimQueue: claimOf(`${isPhase(1)} and ctid = any(array(
   select ctid from ${results} where ${ready("$4", "$7", "$5")} and ${mayClaim}
+    and not exists (select 1 from ${paused} where backend = $4 and queue_name = $7)
   ${BEST_FIRST} limit $6::integer for update skip locked))`),
-    claimQueues: claimFrom(namedQueues("$7")),
+    claimQueues: claimFrom(namedQueues("$4", "$7")),
     claimAll: claimFrom(allQueues("$4", "$7")),
-    readyInMs: readyInMs(namedQueues("$3")),
+    readyInMs: readyInMs(namedQueues("$1", "$3")),
     readyInMsOfAll: readyInMs(allQueues("$1", "$3")),
-    unknownTasks: unknown(namedQueues("$3")),
+    unknownTasks: unknown(namedQueues("$1", "$3")),
     unknownTasksOfAll: unknown(allQueues("$1", "$3")),
-    promote: promote(namedQueues("$3")),
+    promote: promote(namedQueues("$1", "$3")),
     promoteOfAll: promote(allQueues("$1", "$3")),
   };
 }

@@ -23,7 +23,7 @@ import { idParams, seqArray, whereId } from "./postgres-ids.ts";
 import { insertAtOnce, insertTasks } from "./postgres-insert.ts";
 import type { PostgresLeaseData } from "./postgres-lease.ts";
 import { postgresMigrations } from "./postgres-migrations.ts";
-import { channelOf, messageOf, NOW, quoted, textArray } from "./postgres-names.ts";
+import { channelOf, messageOf, NOW, quoted, textArray, postgresNames } from "./postgres-names.ts";
 import { postgresStatements } from "./postgres-statements.ts";
 import { jsonOrNull } from "./values.ts";
 
@@ -189,6 +189,11 @@ export class PostgresDialect implements Dialect {
     const { findLost } = postgresStatements(scope.tables);
     const rows = await executor.query(findLost, [scope.backend, limit]);
     return rows.map((row) => toText(row["id"]));
+  }
+
+  pauseSql(tables: TableNames): string {
+    const { paused } = postgresNames(tables);
+    return `insert into ${paused} (backend, queue_name, paused_at) values ($1, $2, $3) on conflict do nothing`;
   }
 
   async forgetSessions(executor: Executor, scope: Scope, graceMs: number): Promise<void> {

@@ -115,7 +115,7 @@ async function queuesToClaim(
     .map(({ queue }) => queue);
 }
 
-/** The best row of each queue that has one. */
+/** The best row of each queue that has one and is not paused. */
 async function headsOf(
   executor: Executor,
   scope: Scope,
@@ -128,6 +128,8 @@ async function headsOf(
       scope.backend,
       queue,
       names,
+      scope.backend,
+      queue,
     ]);
     if (row !== undefined) heads.push({ queue, row });
   }

@@ -6,7 +6,12 @@ export function sqliteMigrations(tables: TableNames): readonly Migration[] {
   return [{ version: 1, name: "initial", ...initial(tables) }];
 }
 
-function initial({ results, workers, migrations }: TableNames): Pick<Migration, "up" | "down"> {
+function initial({
+  results,
+  workers,
+  paused,
+  migrations,
+}: TableNames): Pick<Migration, "up" | "down"> {
   return {
     up: [
       `create table ${migrations} (
@@ -73,7 +78,18 @@ function initial({ results, workers, migrations }: TableNames): Pick<Migration, 
   last_seen_at integer not null,
   expires_at integer not null
 ) strict, without rowid`,
+      `create table ${paused} (
+  backend text not null,
+  queue_name text not null,
+  paused_at integer not null,
+  primary key (backend, queue_name)
+) strict, without rowid`,
     ],
-    down: [`drop table ${workers}`, `drop table ${results}`, `drop table ${migrations}`],
+    down: [
+      `drop table ${paused}`,
+      `drop table ${workers}`,
+      `drop table ${results}`,
+      `drop table ${migrations}`,
+    ],
   };
 }

@@ -133,7 +133,7 @@ function candidates({ results }: TableNames, columns: string): string {
 }
 
 function buildStatements(tables: TableNames): SqliteStatements {
-  const { results, workers } = tables;
+  const { results, workers, paused } = tables;
   const byId = hasId(results);
   const finished = `from ${results} indexed by ${results}_finished where backend = ? and phase = ? and finished_at <= ?`;
   const ofQueues = "and queue_name in (select value from json_each(?))";
@@ -157,7 +157,9 @@ on conflict (backend, unique_key) where unique_key is not null do nothing return
       tables,
       `${byId} and backend = ? and phase in (1, 2) and task_name in (select value from json_each(?))`,
     ),
-    head: `${candidates(tables, "seq, priority, due")} limit 1`,
+    /** Parameters: backend, queue, names, backend, queue. */
+    head: `select * from (${candidates(tables, "seq, priority, due")} limit 1)
+where not exists (select 1 from ${paused} where backend = ? and queue_name = ?)`,
     readyQueues: `${distinct("queue_name", 1, `${results}_ready`)} select name from found where name is not null`,
     unknownTasks: `select distinct task_name from ${results} indexed by ${results}_ready
 where phase = 1 and backend = ? and queue_name in (select value from json_each(?))

@@ -179,6 +179,10 @@ export class SqliteDialect implements Dialect {
     return rows.map((row) => toText(row["id"]));
   }
 
+  pauseSql({ paused }: TableNames): string {
+    return `insert or ignore into ${paused} (backend, queue_name, paused_at) values (?, ?, ?)`;
+  }
+
   async forgetSessions(executor: Executor, scope: Scope, graceMs: number): Promise<void> {
     const params = [scope.backend, Date.now() - graceMs];
     const { hasOldSessions, deleteOldSessions } = sqliteStatements(scope.tables);
