@@ -226,7 +226,7 @@ function isPossibleId(id: unknown): id is string {
 }
 
 function readCursor(cursor: string): string {
-  if (/^\d{1,15}$/.test(cursor)) return `(${cursor}`;
+  if (/^\d{1,15}$/.test(cursor)) return String(Number(cursor) - 1);
   throw new InvalidTask("cursor must be the nextCursor of an earlier page.");
 }
 

@@ -14,6 +14,9 @@ export type Fields = readonly string[];
 /** A job's fields by name. */
 export type Job = ReadonlyMap<string, string>;
 
+/** What `maxLost` is of jobs that do not say it. */
+const USUAL_MAX_LOST = 3;
+
 /** Fields by name. */
 export function toJob(fields: Fields): Map<string, string> {
   const job = new Map<string, string>();
@@ -34,7 +37,7 @@ export function toBullPriority(priority: number): number {
  * Only an attempt must not run with arguments nobody enqueued; claims read them with `readArgs`.
  */
 export function toRecord(id: string, queueName: string, job: Job): TaskRecord {
-  const status = toStatus(job.get("status"));
+  const { status } = readClaim(job);
   const workerIds = readWorkerIds(job);
   const processedOn = toDate(job.get("processedOn"));
   return {
@@ -58,7 +61,7 @@ export function toRecord(id: string, queueName: string, job: Job): TaskRecord {
     logs: readLogs(job.get("logs")),
     failures: toNumber(job.get("failures")),
     lost: toNumber(job.get("lost")),
-    maxLost: toNumber(job.get("maxLost")),
+    maxLost: toNumber(job.get("maxLost") ?? USUAL_MAX_LOST),
     cancelRequested: job.get("cancel") === "1",
     blocked: false,
   };
@@ -80,20 +83,43 @@ export function readWorkerIds(job: Job): readonly string[] {
   return jsonArray(job.get("workers")).filter((entry) => typeof entry === "string");
 }
 
+/** What the field that makes a job ours says: the status, and the latest claim. */
+export interface Claim {
+  readonly status: TaskStatus;
+  /** Grows with every claim; 0 before the first. */
+  readonly fence: number;
+  readonly session: string;
+}
+
+/** Reads a job's status and its latest claim. */
+export function readClaim(job: Job): Claim {
+  const [status, fence, session = ""] = (job.get("status") ?? "").split(" ");
+  return { status: toStatus(status), fence: toNumber(fence), session };
+}
+
 /**
- * What a transition may have changed, as fields for Redis: name, value, name, value … A traceback is kept once, where BullMQ's tools look for it.
- *
- * @param before the record that was read; what is the same is left out where it may be long.
+ * What a transition changed, as fields for Redis: name, value, name, value … The status is not among them. A traceback is kept once, where BullMQ's tools
+ * look for it.
  */
 export function toFields(before: TaskRecord, after: TaskRecord): (string | number)[] {
-  const fields: (string | number)[] = ["status", after.status];
-  fields.push("runAfter", toMs(after.runAfter), "startedAt", toMs(after.startedAt));
-  fields.push("processedOn", toMs(after.lastAttemptedAt), "finishedOn", toMs(after.finishedAt));
-  fields.push("workers", JSON.stringify(after.workerIds), "atm", after.workerIds.length);
-  fields.push("failures", after.failures, "lost", after.lost);
-  fields.push("cancel", after.cancelRequested ? "1" : "");
-  if (after.status !== "RUNNING") fields.push("session", "");
-  if (after.status === "SUCCESSFUL") fields.push("returnvalue", JSON.stringify(after.returnValue));
+  const fields: (string | number)[] = [];
+  const setDate = (name: string, date: Date | null, old: Date | null): void => {
+    if (date?.getTime() !== old?.getTime()) fields.push(name, toMs(date));
+  };
+  setDate("runAfter", after.runAfter, before.runAfter);
+  setDate("startedAt", after.startedAt, before.startedAt);
+  setDate("processedOn", after.lastAttemptedAt, before.lastAttemptedAt);
+  setDate("finishedOn", after.finishedAt, before.finishedAt);
+  for (const name of ["failures", "lost"] as const) {
+    if (after[name] !== before[name]) fields.push(name, after[name]);
+  }
+  if (after.cancelRequested !== before.cancelRequested) {
+    fields.push("cancel", after.cancelRequested ? "1" : "");
+  }
+  if (after.workerIds !== before.workerIds) {
+    fields.push("workers", JSON.stringify(after.workerIds), "atm", after.workerIds.length);
+  }
+  if (after.returnValue !== null) fields.push("returnvalue", JSON.stringify(after.returnValue));
   if (after.errors !== before.errors) fields.push(...errorFields(after.errors));
   for (const name of ["progress", "metadata", "logs"] as const) {
     if (after[name] !== before[name]) fields.push(name, JSON.stringify(after[name]));

@@ -15,7 +15,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createFolder } from "./support/folder.ts";
 import { openBackend } from "./support/open.ts";
 import { RedisServer } from "./support/redis-server.ts";
-import { createClient, redisUrl } from "./support/redis.ts";
+import { createClient, keysOf, redisUrl } from "./support/redis.ts";
 
 taskLog.connect(() => undefined);
 const client = createClient();
@@ -193,7 +193,60 @@ describe("large batches", () => {
   }, 30_000);
 });
 
+describe("a list", () => {
+  it("goes on through results that were deleted, and of queues that ran empty", async () => {
+    const { backend } = openBackend({ queues: [] });
+    const results = await echo.enqueueMany(
+      Array.from({ length: 300 }, (_, number) => [String(number)] as [string]),
+    );
+    for (const result of results.slice(100, 230)) await backend.delete(result.id);
+    await echo.enqueue("300");
+    const expected = ["300"];
+    for (let number = 299; number >= 0; number--) {
+      if (number < 100 || number >= 230) expected.push(String(number));
+    }
+    const seen: unknown[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await backend.list({ limit: 7, cursor });
+      seen.push(...page.results.map(({ args }) => args[0]));
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    expect(seen).toEqual(expected);
+    await drain(backend);
+    expect(await backend.prune({ minAgeMs: 0 })).toBe(171);
+    await echo.enqueue("again");
+    expect((await backend.list()).results.map(({ args }) => args[0])).toEqual(["again"]);
+    await backend.close();
+  });
+
+  it("of large results comes in answers that neither side has to hold whole", async () => {
+    const { backend } = openBackend();
+    const large = "x".repeat(500_000);
+    const results = await Promise.all(Array.from({ length: 12 }, () => echo.enqueue(large)));
+    const { results: listed, nextCursor } = await backend.list({ limit: 12 });
+    expect(listed.map(({ id }) => id).toSorted()).toEqual(results.map(({ id }) => id).toSorted());
+    expect(nextCursor).toBeNull();
+    await backend.close();
+  });
+});
+
 describe("keys", () => {
+  it("are gone when the last result is, but those that count and name queues", async () => {
+    const { backend, prefix } = openBackend();
+    await echo.enqueueMany(Array.from({ length: 200 }, () => ["x"] as [string]));
+    const failed = await fail.enqueue();
+    await drain(backend);
+    await backend.prune({ minAgeMs: 0, failedMinAgeMs: 3_600_000 });
+    await backend.delete(failed.id);
+    const root = `{${prefix}}`;
+    expect((await keysOf(client, root)).toSorted()).toEqual([
+      `${root}:@queues`,
+      `${root}:@sequence`,
+    ]);
+    await backend.close();
+  });
+
   it("of one backend all share a hash tag, so that a cluster keeps them on one node", async () => {
     const { backend, prefix } = openBackend({ queues: [] });
     const unique = { scope: "until-finished", key: () => "{other}tag" } as const;
