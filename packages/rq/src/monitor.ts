@@ -16,11 +16,12 @@ import {
 import { transitions } from "@tasks/core/worker";
 
 import type { RedisStore } from "./connection/redis-store.ts";
-import { toJob, toNumber, toRecord, type Fields } from "./record.ts";
+import { toJob, toRecord, type Fields } from "./record.ts";
 import type { Records, Transition } from "./records.ts";
 import { COUNT, LIST, QUEUES } from "./scripts/monitor.ts";
 import { DELETE } from "./scripts/records.ts";
 import { WORKERS } from "./scripts/sessions.ts";
+import { toNumber } from "./stored-json.ts";
 
 /** A record and its place in the order of enqueues. */
 interface Placed {

@@ -1,12 +1,22 @@
 import {
   TASK_STATUSES,
-  type JsonObject,
   type JsonValue,
-  type TaskError,
   type TaskLogEntry,
   type TaskRecord,
   type TaskStatus,
 } from "@tasks/core";
+
+import { errorFields, readErrors } from "./error-fields.ts";
+import {
+  isObject,
+  jsonArray,
+  jsonObject,
+  jsonValue,
+  parse,
+  toIsoDate,
+  toNumber,
+  toText,
+} from "./stored-json.ts";
 
 /** Fields of a job as Redis gives them: name, value, name, value … */
 export type Fields = readonly string[];
@@ -54,7 +64,7 @@ export function toRecord(id: string, queueName: string, job: Job): TaskRecord {
     startedAt: workerIds.length === 0 ? null : (toDate(job.get("startedAt")) ?? processedOn),
     lastAttemptedAt: processedOn,
     finishedAt: toDate(job.get("finishedOn")),
-    errors: readErrors(job),
+    errors: readErrors(job.get("errors"), job.get("stacktrace")),
     workerIds,
     returnValue: status === "SUCCESSFUL" ? jsonValue(job.get("returnvalue")) : null,
     progress: jsonValue(job.get("progress")),
@@ -98,8 +108,7 @@ export function readClaim(job: Job): Claim {
 }
 
 /**
- * What a transition changed, as fields for Redis: name, value, name, value … The status is not among them. A traceback is kept once, where BullMQ's tools
- * look for it.
+ * What a transition changed, as fields for Redis: name, value, name, value … The status is not among them.
  */
 export function toFields(before: TaskRecord, after: TaskRecord): (string | number)[] {
   const fields: (string | number)[] = [];
@@ -107,6 +116,10 @@ export function toFields(before: TaskRecord, after: TaskRecord): (string | numbe
     if (date?.getTime() !== old?.getTime()) fields.push(name, toMs(date));
   };
   setDate("runAfter", after.runAfter, before.runAfter);
+  // Tools show it as counted from the enqueue.
+  if (after.runAfter !== null && after.runAfter !== before.runAfter) {
+    fields.push("delay", Math.max(0, after.runAfter.getTime() - after.enqueuedAt.getTime()));
+  }
   setDate("startedAt", after.startedAt, before.startedAt);
   setDate("processedOn", after.lastAttemptedAt, before.lastAttemptedAt);
   setDate("finishedOn", after.finishedAt, before.finishedAt);
@@ -127,30 +140,6 @@ export function toFields(before: TaskRecord, after: TaskRecord): (string | numbe
   return fields;
 }
 
-function errorFields(errors: readonly TaskError[]): string[] {
-  const kept = errors.map(({ traceback: _traceback, ...error }) => error);
-  const stacks = errors.map(({ traceback }) => traceback);
-  const fields = ["errors", JSON.stringify(kept), "stacktrace", JSON.stringify(stacks)];
-  const last = errors.at(-1);
-  return last === undefined ? fields : [...fields, "failedReason", last.message];
-}
-
-function readErrors(job: Job): readonly TaskError[] {
-  const text = job.get("errors");
-  if (text === undefined) return [];
-  const stacks = jsonArray(job.get("stacktrace"));
-  return jsonArray(text)
-    .filter(isObject)
-    .map((entry, index) => ({
-      exceptionClass: toText(entry["exceptionClass"]),
-      message: toText(entry["message"]),
-      traceback: toText(stacks[index]),
-      attempt: toNumber(entry["attempt"]),
-      workerId: typeof entry["workerId"] === "string" ? entry["workerId"] : null,
-      occurredAt: toIsoDate(entry["occurredAt"]),
-    }));
-}
-
 function readLogs(text: string | undefined): readonly TaskLogEntry[] {
   return jsonArray(text)
     .filter(isObject)
@@ -167,12 +156,6 @@ function toStatus(value: string | undefined): TaskStatus {
   return TASK_STATUSES.find((status) => status === value) ?? "FAILED";
 }
 
-/** A whole number; 0 when it is anything else. */
-export function toNumber(value: unknown): number {
-  const number = typeof value === "number" ? value : Number(value ?? 0);
-  return Number.isSafeInteger(number) ? number : 0;
-}
-
 function toMs(date: Date | null): number | "" {
   return date === null ? "" : date.getTime();
 }
@@ -181,41 +164,4 @@ function toDate(value: string | undefined): Date | null {
   if (value === undefined || value === "") return null;
   const date = new Date(Number(value));
   return Number.isNaN(date.getTime()) ? null : date;
-}
-
-function toText(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function toIsoDate(value: unknown): Date {
-  const date = new Date(typeof value === "string" ? value : 0);
-  return Number.isNaN(date.getTime()) ? new Date(0) : date;
-}
-
-function parse(text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function jsonValue(text: string | undefined): JsonValue {
-  return (parse(text) as JsonValue | undefined) ?? null;
-}
-
-function jsonArray(text: string | undefined): readonly unknown[] {
-  if (text === undefined || text === "[]") return [];
-  const value = parse(text);
-  return Array.isArray(value) ? value : [];
-}
-
-function jsonObject(text: string | undefined): JsonObject {
-  const value = parse(text);
-  return isObject(value) ? (value as JsonObject) : {};
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -19,12 +19,13 @@ import type { RedisStore, ScriptValue } from "./connection/redis-store.ts";
 import { deferred } from "./deferred.ts";
 import type { LeaseData } from "./lease.ts";
 import type { Notifications } from "./notifications.ts";
-import { toNumber, type Fields } from "./record.ts";
+import type { Fields } from "./record.ts";
 import type { Place, Records } from "./records.ts";
 import { CLAIM } from "./scripts/claim.ts";
 import { CHECK_ATTEMPTS, SUCCEED, UPDATE } from "./scripts/complete.ts";
 import { READY_IN, UNKNOWN_TASKS } from "./scripts/look.ts";
 import { END_SESSION, FIND_LOST, HELD, RENEW } from "./scripts/sessions.ts";
+import { toNumber } from "./stored-json.ts";
 import { changeValues, leaseValues, servedValues, sessionKey } from "./worker-values.ts";
 
 /** Lost results dealt with in one call, so that a crash of many workers does not hold up one for long. */

@@ -1,3 +1,4 @@
+import { ADOPT } from "./adopt.ts";
 import { defineScript, type Script } from "./script.ts";
 import { LEASE } from "./sessions.ts";
 
@@ -41,6 +42,7 @@ end
 export const CLAIM: Script = defineScript(
   LEASE,
   SERVED,
+  ADOPT,
   `
 local now = clock()
 local session = ARGV[1]
@@ -177,6 +179,7 @@ if only ~= '' then
 else
   local first = {}
   for _, queue in ipairs(queues) do
+    adopt(queue, now)
     promote(queue)
     addAll()
     local found = candidates(queue)

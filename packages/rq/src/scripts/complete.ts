@@ -1,3 +1,4 @@
+import { LOGS } from "./logs.ts";
 import { defineScript, type Script } from "./script.ts";
 
 /**
@@ -26,6 +27,7 @@ end
  */
 export const SUCCEED: Script = defineScript(
   ATTEMPT,
+  LOGS,
   `
 local now = clock()
 local answers, finished, held = {}, {}, {}
@@ -42,8 +44,8 @@ for at = 1, #ARGV, 7 do
     if ARGV[at + 3] ~= 'null' then fields[#fields + 1] = 'returnvalue' fields[#fields + 1] = ARGV[at + 3] end
     if ARGV[at + 4] ~= '' then fields[#fields + 1] = 'progress' fields[#fields + 1] = ARGV[at + 4] end
     if ARGV[at + 5] ~= '' then fields[#fields + 1] = 'metadata' fields[#fields + 1] = ARGV[at + 5] end
-    if ARGV[at + 6] ~= '' then fields[#fields + 1] = 'logs' fields[#fields + 1] = ARGV[at + 6] end
     call('HSET', job, unpack(fields))
+    if ARGV[at + 6] ~= '' then keepLogs(job, ARGV[at + 6]) end
     -- The oldest are at the tail, and mostly the first to end.
     call('LREM', of(queue, 'active'), -1, id)
     add(of(queue, 'completed'), now, id)
@@ -68,6 +70,7 @@ return answers
 /** Stores what running attempts changed. Arguments, for each: queue, id, token, progress, metadata, logs; "" for what did not change. */
 export const UPDATE: Script = defineScript(
   ATTEMPT,
+  LOGS,
   `
 for at = 1, #ARGV, 6 do
   local queue = attempt(ARGV[at], ARGV[at + 1], ARGV[at + 2])
@@ -75,7 +78,7 @@ for at = 1, #ARGV, 6 do
     local job = of(queue, ARGV[at + 1])
     if ARGV[at + 3] ~= '' then call('HSET', job, 'progress', ARGV[at + 3]) end
     if ARGV[at + 4] ~= '' then call('HSET', job, 'metadata', ARGV[at + 4]) end
-    if ARGV[at + 5] ~= '' then call('HSET', job, 'logs', ARGV[at + 5]) end
+    if ARGV[at + 5] ~= '' then keepLogs(job, ARGV[at + 5]) end
   end
 end
 return 1

@@ -73,9 +73,15 @@ for number = 0, count - 1 do
       fields[#fields + 1] = value
     end
     -- What is as usual takes no room.
-    if priority ~= '101' then set('opts', '{"priority":' .. priority .. '}') end
+    local opts = {}
+    if priority ~= '101' then opts[1] = '"priority":' .. priority end
+    if due > now then
+      local delay = string.format('%.0f', due - now)
+      set('delay', delay)
+      opts[#opts + 1] = '"delay":' .. delay
+    end
+    if #opts > 0 then set('opts', '{' .. table.concat(opts, ',') .. '}') end
     if ARGV[at + 6] ~= '3' then set('maxLost', ARGV[at + 6]) end
-    if due > now then set('delay', string.format('%.0f', due - now)) end
     set('metadata', ARGV[at + 7])
     set('runAfter', runAfter)
     if key ~= '' then

@@ -1,3 +1,4 @@
+import { ADOPT } from "./adopt.ts";
 import { INDEX } from "./index-parts.ts";
 import { defineScript, type Script } from "./script.ts";
 
@@ -9,8 +10,10 @@ import { defineScript, type Script } from "./script.ts";
  */
 export const LIST: Script = defineScript(
   INDEX,
+  ADOPT,
   `
 local queue, newest, status, name, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+adopt(queue, clock())
 local index = of(queue, 'index')
 local LOOKED_AT, BYTES = 2000, 4 * 2 ^ 20
 local answer = { '' }
@@ -43,9 +46,12 @@ return answer
 );
 
 /** How much one queue holds. Argument: queue. Answers with ready, scheduled, running, successful, failed, and the age of the oldest ready one, -1 for none. */
-export const COUNT: Script = defineScript(`
+export const COUNT: Script = defineScript(
+  ADOPT,
+  `
 local now = clock()
 local queue = ARGV[1]
+adopt(queue, now)
 local prioritized, delayed = of(queue, 'prioritized'), of(queue, 'delayed')
 local oldest = nil
 local function seen(due)
@@ -71,7 +77,8 @@ return {
   call('ZCARD', of(queue, 'failed')),
   oldest and math.floor(math.max(0, now - oldest)) or -1,
 }
-`);
+`,
+);
 
 /** The queues that were ever used. */
 export const QUEUES: Script = defineScript("return call('SMEMBERS', own('queues'))");

@@ -1,18 +1,25 @@
+import { ADOPT } from "./adopt.ts";
 import { INDEX } from "./index-parts.ts";
+import { LOGS } from "./logs.ts";
 import { defineScript, type Script } from "./script.ts";
 
 /** Reads results. Arguments, for each: queue or "", id. Answers with the time, then for each its queue and hash; both empty when there is none. */
-export const READ: Script = defineScript(`
-local answer = { clock() }
+export const READ: Script = defineScript(
+  ADOPT,
+  `
+local now = clock()
+local answer = { now }
 for at = 1, #ARGV, 2 do
   local queue, id = ARGV[at], ARGV[at + 1]
   if queue == '' then queue = queueOf(id) end
   local fields = {}
+  if queue then adopt(queue, now) end
   if queue and call('HEXISTS', of(queue, id), 'status') == 1 then fields = call('HGETALL', of(queue, id)) end
   answer[#answer + 1] = { queue or '', fields }
 end
 return answer
-`);
+`,
+);
 
 /**
  * Stores what a transition made of a result, if nobody has changed it since it was read.
@@ -20,7 +27,9 @@ return answer
  * Arguments, for each: queue, id, the field `status` and revision as they were read; 1 when its session's lease must be over; the new status, BullMQ's
  * priority, due time; the number of values that follow, and fields with their values. Answers for each with 1 when it was stored.
  */
-export const SAVE: Script = defineScript(`
+export const SAVE: Script = defineScript(
+  LOGS,
+  `
 local now = clock()
 local answers, finished = {}, {}
 local wakes = false
@@ -40,6 +49,9 @@ while at <= #ARGV do
     local before = statusOf(text)
     call('HSET', job, 'status', after .. string.sub(text, #before + 1), 'revision', (tonumber(values[2]) or 0) + 1,
       unpack(ARGV, at + 9, at + 8 + count))
+    for field = at + 9, at + 8 + count, 2 do
+      if ARGV[field] == 'logs' then keepLogs(job, ARGV[field + 1]) end
+    end
     if before ~= after then
       if before == 'RUNNING' then
         call('LREM', of(queue, 'active'), -1, id)
@@ -51,9 +63,7 @@ while at <= #ARGV do
         call('ZREM', of(queue, before == 'FAILED' and 'failed' or 'completed'), id)
       end
       if after == 'READY' then
-        local due = tonumber(ARGV[at + 7])
-        if due > now then call('HSET', job, 'delay', string.format('%.0f', due - now)) end
-        place(queue, id, tonumber(ARGV[at + 6]), due, now)
+        place(queue, id, tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), now)
         wakes = true
       else
         add(of(queue, after == 'FAILED' and 'failed' or 'completed'), now, id)
@@ -69,7 +79,8 @@ addAll()
 if wakes then wake() end
 if #finished > 0 then call('PUBLISH', own('finished'), table.concat(finished, ' ')) end
 return answers
-`);
+`,
+);
 
 /** Takes away a job and its places, but those that BullMQ's tools have put it into meanwhile. */
 const REMOVE = `
