@@ -77,17 +77,18 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   leaseThread(session: WorkerSession): LeaseThread | undefined {
-    const { address } = this.#store.opened;
-    if (address === null || this.#parts.heartbeat === "timer") return undefined;
+    const { lease } = this.#store.opened;
+    if (lease === null || this.#parts.heartbeat === "timer") return undefined;
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const data: LeaseData = {
-      options: address,
+      source: lease,
       lua: RENEW.lua,
-      root: this.#store.root,
+      keys: this.#store.keys,
       values: leaseValues(session),
       leaseMs: session.leaseMs,
     };
-    return { module: new URL(`./lease.${extension}`, import.meta.url), data };
+    const module = lease.type === "wire" ? "lease" : "lease-by-client";
+    return { module: new URL(`./${module}.${extension}`, import.meta.url), data };
   }
 
   async unregister(session: WorkerSession): Promise<void> {

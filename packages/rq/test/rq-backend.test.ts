@@ -1,3 +1,5 @@
+import { connect, type Socket } from "node:net";
+
 import {
   BackendUnavailable,
   createId,
@@ -8,7 +10,7 @@ import {
   type EnqueueRequest,
 } from "@tasks/core";
 import { afterCommit, RQBackend } from "@tasks/rq";
-import { Redis } from "ioredis";
+import { AbstractConnector, Cluster, Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
@@ -20,6 +22,25 @@ import { createClient, keysOf, redisUrl } from "./support/redis.ts";
 taskLog.connect(() => undefined);
 const client = createClient();
 const folder = createFolder();
+/** A client whose options hold a function that decides where it connects to. */
+const unusual = new Cluster([{ host: "127.0.0.1", port: 1 }], {
+  lazyConnect: true,
+  dnsLookup: (address, callback) => callback(null, address),
+});
+
+/** What connects in a way of its own. */
+const tunnelTo = (port: number): new () => AbstractConnector =>
+  class extends AbstractConnector {
+    constructor() {
+      super(1000);
+    }
+
+    connect(): Promise<Socket> {
+      const stream = connect(port, "127.0.0.1");
+      this.stream = stream;
+      return Promise.resolve(stream);
+    }
+  };
 
 const echo = task({ name: "rq-backend.echo" }, (text: string) => text);
 const fail = task({ name: "rq-backend.fail" }, (): null => {
@@ -59,7 +80,10 @@ describe("options", () => {
     ["a prefix with a brace", { url: "redis://127.0.0.1", prefix: "a{b}" }],
     ["a lease that is too short", { url: "redis://127.0.0.1", leaseMs: 99 }],
     ["a timeout of nothing", { url: "redis://127.0.0.1", commandTimeoutMs: 0 }],
-    ["a thread for a client", { connection: client, heartbeat: "thread" as const }],
+    [
+      "a thread for a client that it cannot have",
+      { connection: unusual, heartbeat: "thread" as const },
+    ],
   ])("refuses %s, and shows no password", (_what, options) => {
     const make = (): RQBackend => new RQBackend(options);
     expect(make).toThrow(InvalidTaskBackend);
@@ -361,12 +385,15 @@ describe("check()", () => {
     const server = await RedisServer.start(folder.path(createId()));
     const { backend } = openBackend({ url: server.url });
     expect(await backend.check()).toEqual([]);
-    const connection = new Redis(server.url);
+    const plain = new Redis(server.url);
+    const carried = new RQBackend({ connection: plain });
+    expect(await carried.check()).toEqual([]);
+    const connection = new Redis({ Connector: tunnelTo(server.port) });
     const unasked = new RQBackend({ connection });
     expect(await unasked.check()).toMatchObject([{ level: "warning", id: "tasks.rq.W003" }]);
     const asked = new RQBackend({ connection, heartbeat: "timer" });
     expect(await asked.check()).toEqual([]);
-    await Promise.all([backend.close(), unasked.close(), asked.close()]);
-    connection.disconnect();
+    for (const each of [backend, carried, unasked, asked]) await each.close();
+    for (const each of [plain, connection]) each.disconnect();
   });
 });
