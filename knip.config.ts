@@ -30,7 +30,7 @@ const config: KnipConfig = {
     },
     // Likewise; and servers that tests kill.
     "packages/rq": {
-      entry: ["src/lease.ts", "test/support/child.ts"],
+      entry: ["src/lease.ts", "src/lease-by-client.ts", "test/support/child.ts"],
       ignoreBinaries: ["redis-server"],
     },
     // Run by node:test in a process of its own.

@@ -50,7 +50,7 @@ const TIMED_LEASE: CheckMessage = {
   level: "warning",
   id: "tasks.rq.W003",
   text: "Workers renew their lease from the event loop: a task that computes for longer than leaseMs without a pause loses it, and runs again elsewhere.",
-  hint: 'Give workers the server by url, so that a thread with its own connection keeps the lease. Where tasks never compute for long, say so with heartbeat: "timer".',
+  hint: 'Give workers the server by url, or a connection whose options are plain data (no dnsLookup, natMap or Connector of your own), so that a thread with a connection of its own keeps the lease. Where tasks never compute for long, say so with heartbeat: "timer".',
 };
 
 function evicts(policy: string): CheckMessage {

@@ -3,9 +3,9 @@ import { transitions, type ClaimedTask } from "@tasks/core/worker";
 
 import {
   readArgs,
+  readClaim,
   readWorkerIds,
   toJob,
-  toNumber,
   toRecord,
   type Fields,
   type Job,
@@ -28,7 +28,7 @@ export class ClaimedJob implements ClaimedTask {
     this.#nowMs = nowMs;
     this.id = id;
     this.queue = queue;
-    this.fence = toNumber(this.#job.get("fence")) + 1;
+    this.fence = readClaim(this.#job).fence + 1;
     this.taskName = this.#job.get("name") ?? "";
   }
 

@@ -1,24 +1,25 @@
 /** What the lease thread runs: one connection and one script. */
 import type { Lease } from "@tasks/core/worker";
 
-import type { ClientOptions } from "./connection/client.ts";
+import type { LeaseSource } from "./connection/lease-source.ts";
 import { WireConnection } from "./connection/wire.ts";
 
 /** What the lease thread is given. */
 export interface LeaseData {
-  readonly options: ClientOptions;
+  readonly source: LeaseSource;
   readonly lua: string;
-  readonly root: string;
+  readonly keys: readonly string[];
   readonly values: readonly (string | number)[];
   readonly leaseMs: number;
 }
 
 /** Opens the connection by which a lease thread renews its session's lease. */
-export async function openLease(data: LeaseData): Promise<Lease> {
-  const connection = await WireConnection.open(data.options, data.leaseMs);
+export async function openLease({ source, lua, keys, values, leaseMs }: LeaseData): Promise<Lease> {
+  if (source.type !== "wire") throw new TypeError(`The wire leads to no ${source.type}.`);
+  const connection = await WireConnection.open(source.options, leaseMs);
   return {
     renew: async () => {
-      await connection.send("EVAL", data.lua, 1, data.root, ...data.values);
+      await connection.send("EVAL", lua, keys.length, ...keys, ...values);
     },
     close: () => connection.close(),
   };

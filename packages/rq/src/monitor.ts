@@ -14,11 +14,12 @@ import {
 import { transitions } from "@tasks/core/worker";
 
 import type { RedisStore } from "./connection/redis-store.ts";
-import { toJob, toNumber, toRecord, type Fields } from "./record.ts";
+import { toJob, toRecord, type Fields } from "./record.ts";
 import type { Records, Transition } from "./records.ts";
 import { COUNT, LIST, QUEUES } from "./scripts/monitor.ts";
 import { DELETE } from "./scripts/records.ts";
 import { WORKERS } from "./scripts/sessions.ts";
+import { toNumber } from "./stored-json.ts";
 
 /** A record and its place in the order of enqueues. */
 interface Placed {
@@ -219,6 +220,6 @@ function isPossibleId(id: unknown): id is string {
 }
 
 function readCursor(cursor: string): string {
-  if (/^\d{1,15}$/.test(cursor)) return `(${cursor}`;
+  if (/^\d{1,15}$/.test(cursor)) return String(Number(cursor) - 1);
   throw new InvalidTask("cursor must be the nextCursor of an earlier page.");
 }

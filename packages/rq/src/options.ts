@@ -14,7 +14,7 @@ export interface RQBackendOptions extends BackendOptions, RedisSource {
   readonly prefix?: string | undefined;
   /** How long a worker's lease lasts without a heartbeat, in milliseconds, 100…3,600,000. A dead worker's tasks run elsewhere after it. @default 15000 */
   readonly leaseMs?: number | undefined;
-  /** What renews leases: a thread with a connection of its own, or the event loop. @default "thread" with `url`, "timer" with `connection` */
+  /** What renews leases: a thread with a connection of its own, or the event loop. @default "thread"; "timer" where a thread cannot have the options of `connection` */
   readonly heartbeat?: "thread" | "timer" | undefined;
   /** How long an answer of the server is waited for, in milliseconds, 100…600,000. @default 10000 */
   readonly commandTimeoutMs?: number | undefined;
@@ -103,7 +103,9 @@ function toHeartbeat(wanted: unknown, canThread: boolean): "thread" | "timer" {
     );
   }
   if (wanted === "thread" && !canThread) {
-    throw new InvalidTaskBackend('heartbeat "thread" needs a server given by url.');
+    throw new InvalidTaskBackend(
+      'heartbeat "thread" needs a connection whose options are plain data: a thread cannot have functions such as dnsLookup, nor Connector.',
+    );
   }
   return wanted;
 }

@@ -1,7 +1,15 @@
 import { BackendUnavailable, type TaskRecord } from "@tasks/core";
 
 import type { RedisStore, ScriptValue } from "./connection/redis-store.ts";
-import { toBullPriority, toFields, toJob, toRecord, type Fields } from "./record.ts";
+import {
+  readClaim,
+  toBullPriority,
+  toFields,
+  toJob,
+  toRecord,
+  type Claim,
+  type Fields,
+} from "./record.ts";
 import { READ, SAVE } from "./scripts/records.ts";
 
 /** How often a change is tried when others keep changing the same result. */
@@ -16,8 +24,9 @@ export interface Place {
 /** A result as it was read, and what shows whether it has changed since. */
 export interface Read {
   readonly record: TaskRecord;
-  readonly fence: string;
-  readonly session: string;
+  readonly claim: Claim;
+  /** The field that the claim is in. */
+  readonly status: string;
   readonly revision: string;
 }
 
@@ -93,10 +102,10 @@ export class Records {
   ): Promise<readonly number[]> {
     const values: ScriptValue[] = [];
     for (const { read, after } of wishes) {
-      const { record, fence, revision } = read;
+      const { record, status, revision } = read;
       const fields = toFields(record, after);
       const due = (after.runAfter ?? after.enqueuedAt).getTime();
-      values.push(record.queueName, record.id, record.status, fence, revision, onlyLost ? 1 : 0);
+      values.push(record.queueName, record.id, status, revision, onlyLost ? 1 : 0);
       values.push(after.status, toBullPriority(after.priority), due, fields.length, ...fields);
     }
     return (await this.#store.run(SAVE, values)) as readonly number[];
@@ -106,7 +115,10 @@ export class Records {
 function toRead(id: string, queue: string, fields: Fields): Read | undefined {
   if (fields.length === 0) return undefined;
   const job = toJob(fields);
-  const record = toRecord(id, queue, job);
-  const text = (name: string): string => job.get(name) ?? "";
-  return { record, fence: text("fence"), session: text("session"), revision: text("revision") };
+  return {
+    record: toRecord(id, queue, job),
+    claim: readClaim(job),
+    status: job.get("status") ?? "",
+    revision: job.get("revision") ?? "",
+  };
 }

@@ -65,7 +65,7 @@ export class RQBackend extends Backend {
     super(options);
     assertOptions(options);
     const redis = openRedis(options);
-    const resolved = resolveOptions(options, redis.address !== null);
+    const resolved = resolveOptions(options, redis.lease !== null);
     this.#options = resolved;
     this.supports = resolved.supports;
     const root = (): string =>

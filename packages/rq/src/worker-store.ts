@@ -19,13 +19,14 @@ import type { RedisStore, ScriptValue } from "./connection/redis-store.ts";
 import { deferred } from "./deferred.ts";
 import type { LeaseData } from "./lease.ts";
 import type { Notifications } from "./notifications.ts";
-import { toNumber, type Fields } from "./record.ts";
+import type { Fields } from "./record.ts";
 import type { Place, Records } from "./records.ts";
 import { CLAIM } from "./scripts/claim.ts";
 import { CHECK_ATTEMPTS, SUCCEED, UPDATE } from "./scripts/complete.ts";
 import { READY_IN, UNKNOWN_TASKS } from "./scripts/look.ts";
 import { END_SESSION, FIND_LOST, HELD, RENEW } from "./scripts/sessions.ts";
-import { changeValues, leaseValues, servedValues } from "./worker-values.ts";
+import { toNumber } from "./stored-json.ts";
+import { changeValues, leaseValues, servedValues, sessionKey } from "./worker-values.ts";
 
 /** Lost results dealt with in one call, so that a crash of many workers does not hold up one for long. */
 const RECOVER_RESULTS = 500;
@@ -56,7 +57,7 @@ export class RedisWorkerStore implements WorkerStore {
   readonly #parts: WorkerStoreParts;
   readonly #store: RedisStore;
   readonly #held = new Map<string, Held>();
-  #sessionId = "";
+  #session = "";
   /** Until then a claim whose answer was lost may still turn out to have been carried out, on the clock of `performance.now()`. */
   #inDoubtUntilMs = Number.NEGATIVE_INFINITY;
   #interruptions = 0;
@@ -67,7 +68,7 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   async register(session: WorkerSession): Promise<void> {
-    this.#sessionId = session.sessionId;
+    this.#session = sessionKey(session);
     await this.renewLease(session);
   }
 
@@ -76,21 +77,22 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   leaseThread(session: WorkerSession): LeaseThread | undefined {
-    const { address } = this.#store.opened;
-    if (address === null || this.#parts.heartbeat === "timer") return undefined;
+    const { lease } = this.#store.opened;
+    if (lease === null || this.#parts.heartbeat === "timer") return undefined;
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const data: LeaseData = {
-      options: address,
+      source: lease,
       lua: RENEW.lua,
-      root: this.#store.root,
+      keys: this.#store.keys,
       values: leaseValues(session),
       leaseMs: session.leaseMs,
     };
-    return { module: new URL(`./lease.${extension}`, import.meta.url), data };
+    const module = lease.type === "wire" ? "lease" : "lease-by-client";
+    return { module: new URL(`./${module}.${extension}`, import.meta.url), data };
   }
 
-  async unregister({ sessionId }: WorkerSession): Promise<void> {
-    await this.#store.run(END_SESSION, [sessionId]);
+  async unregister(session: WorkerSession): Promise<void> {
+    await this.#store.run(END_SESSION, [sessionKey(session)]);
   }
 
   async claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
@@ -230,7 +232,8 @@ export class RedisWorkerStore implements WorkerStore {
     const places = completions.map(({ id }) => ({ queue: this.#queueOf(id), id }));
     const changed = await this.#parts.records.change(places, (index) => (read, now) => {
       const completion = completions[index]!;
-      const isLatest = `${read.fence} ${read.session}` === this.#token(completion.fence);
+      const { fence, session } = read.claim;
+      const isLatest = `${fence} ${session}` === this.#token(completion.fence);
       if (read.record.status !== "RUNNING" || !isLatest) {
         answers[index] = transitions.answerRepeated(read.record, completion, isLatest);
         return undefined;
@@ -254,8 +257,12 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   /** Gives back what a claim took whose answer never arrived: this session keeps it alive, and does not know of it. */
-  async #releaseUnheld({ sessionId }: WorkerSession): Promise<void> {
-    const held = (await this.#store.run(HELD, [sessionId])) as readonly [string, string, string][];
+  async #releaseUnheld(session: WorkerSession): Promise<void> {
+    const held = (await this.#store.run(HELD, [sessionKey(session)])) as readonly [
+      string,
+      string,
+      string,
+    ][];
     const unknown = held
       .map(([queue, id, fence]) => ({ queue, id, fence: toNumber(fence) }))
       .filter(({ id, fence }) => this.#held.get(id)?.fence !== fence);
@@ -274,7 +281,7 @@ export class RedisWorkerStore implements WorkerStore {
 
   /** What tells an attempt from all others of the same result. */
   #token(fence: number): string {
-    return `${fence} ${this.#sessionId}`;
+    return `${fence} ${this.#session}`;
   }
 
   #queueOf(id: string): string {

@@ -2,11 +2,16 @@ import type { AttemptChanges, ClaimRequest, WorkerSession } from "@tasks/core/wo
 
 import type { ScriptValue } from "./connection/redis-store.ts";
 
+/** What a session is called in Redis, where every result it ran names it: the end of its id is random enough. */
+export function sessionKey({ sessionId }: Pick<WorkerSession, "sessionId">): string {
+  return sessionId.slice(-12);
+}
+
 /** Values of `LEASE`. */
 export function leaseValues(session: WorkerSession): ScriptValue[] {
-  const { sessionId, workerId, queueNames, concurrency, leaseMs } = session;
+  const { workerId, queueNames, concurrency, leaseMs } = session;
   const shown = JSON.stringify({ workerId, queueNames, concurrency, leaseMs });
-  return [sessionId, leaseMs, shown.slice(0, -1)];
+  return [sessionKey(session), leaseMs, shown.slice(0, -1)];
 }
 
 /** Values of `SERVED`. */

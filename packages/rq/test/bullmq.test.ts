@@ -1,4 +1,4 @@
-import { task, TaskResultDoesNotExist, taskLog } from "@tasks/core";
+import { SnoozeTask, task, TaskResultDoesNotExist, taskLog } from "@tasks/core";
 import type { Queue } from "bullmq";
 import { describe, expect, it, onTestFinished } from "vitest";
 
@@ -12,6 +12,23 @@ const fail = task({ name: "bullmq.fail" }, (): null => {
 });
 const advance = task({ name: "bullmq.advance", takesContext: true }, async (context) => {
   await context.setProgress({ done: 3 });
+  context.log.info("three are done");
+  context.log.warn("slow");
+});
+const snooze = task({ name: "bullmq.snooze" }, (): null => {
+  throw new SnoozeTask({ delayMs: 3_600_000 });
+});
+const heed = task({ name: "bullmq.heed", takesContext: true }, async ({ signal }) => {
+  await new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => resolve());
+  });
+  ended.push((signal.reason as Error).name);
+});
+const ended: string[] = [];
+let isHealed = false;
+const heal = task({ name: "bullmq.heal", maxAttempts: 1 }, (): string => {
+  if (!isHealed) throw new Error("not yet");
+  return "healed";
 });
 
 async function open(): Promise<{
@@ -83,9 +100,29 @@ describe("BullMQ's own queue", () => {
     });
     expect(await queue.getJob(failed.id)).toMatchObject({
       failedReason: "on purpose",
-      stacktrace: [expect.stringContaining("TypeError: on purpose") as string],
+      stacktrace: [expect.stringMatching(/^TypeError: on purpose\n {4}at /) as string],
     });
     expect(await queue.getJob(advanced.id)).toMatchObject({ progress: { done: 3 } });
+    const { logs } = await queue.getJobLogs(advanced.id);
+    expect(logs).toEqual([
+      expect.stringMatching(/^\d{4}-.*Z #1 info: three are done$/) as string,
+      expect.stringMatching(/Z #1 warn: slow$/) as string,
+    ]);
+  });
+
+  it("shows for how long a task is put off, from its enqueue", async () => {
+    const { queue, drain } = await open();
+    const hour = 3_600_000;
+    const scheduled = await add.using({ priority: 5, runAfter: { hours: 1 } }).enqueue(1, 2);
+    const snoozed = await snooze.enqueue();
+    await drain();
+    expect(await queue.getJob(scheduled.id)).toMatchObject({
+      delay: hour,
+      opts: { delay: hour, priority: 96 },
+    });
+    const { delay } = (await queue.getJob(snoozed.id))!;
+    expect(delay).toBeGreaterThanOrEqual(hour);
+    expect(delay).toBeLessThan(hour + 10_000);
   });
 
   it("lists ready tasks in the order in which they will run", async () => {
@@ -108,6 +145,99 @@ describe("BullMQ's own queue", () => {
     const { results } = await backend.list();
     expect(results.map(({ id }) => id)).toEqual([kept.id]);
     expect((await backend.getResult(kept.id)).returnValue).toBe(7);
+  });
+});
+
+describe("a button of BullMQ's tools", () => {
+  it("that promotes a task has it run at once, ahead of nothing of a larger priority", async () => {
+    const { backend, queue, drain } = await open();
+    const scheduled = await add.using({ runAfter: { hours: 1 } }).enqueue(1, 2);
+    const first = await add.using({ priority: 1 }).enqueue(3, 4);
+    await (await queue.getJob(scheduled.id))!.promote();
+    await drain();
+    await Promise.all([scheduled.refresh(), first.refresh()]);
+    expect([scheduled.returnValue, first.returnValue]).toEqual([3, 7]);
+    expect(first.startedAt!.getTime()).toBeLessThanOrEqual(scheduled.startedAt!.getTime());
+    expect(await queue.getJobState(scheduled.id)).toBe("completed");
+    expect((await backend.counts()).READY).toBe(0);
+  });
+
+  it("that changes a delay has the task run then", async () => {
+    const { queue, drain } = await open();
+    const scheduled = await add.using({ runAfter: { hours: 1 } }).enqueue(1, 2);
+    await (await queue.getJob(scheduled.id))!.changeDelay(1);
+    await expect
+      .poll(async () => {
+        await drain();
+        return (await scheduled.refresh()).status;
+      })
+      .toBe("SUCCESSFUL");
+  });
+
+  it("that retries a failed task has it run again, and keeps its history", async () => {
+    const { backend, queue, drain } = await open();
+    const result = await heal.enqueue();
+    await drain();
+    isHealed = true;
+    await (await queue.getJob(result.id))!.retry("failed");
+    expect((await backend.counts()).READY).toBe(1);
+    expect((await result.refresh()).state).toBe("retrying");
+    await drain();
+    await result.refresh();
+    expect([result.returnValue, result.attempts, result.errors.length]).toEqual(["healed", 2, 1]);
+    expect(await queue.getJobState(result.id)).toBe("completed");
+  });
+
+  it("that retries a finished task has it run again", async () => {
+    const { queue, drain } = await open();
+    const result = await add.enqueue(1, 2);
+    await drain();
+    await (await queue.getJob(result.id))!.retry("completed");
+    await drain();
+    await result.refresh();
+    expect([result.returnValue, result.attempts]).toEqual([3, 2]);
+  });
+
+  it("that retries finds its task beside many jobs that are not ours", async () => {
+    const { queue, drain } = await open();
+    const foreign = { name: "foreign", data: null, opts: { priority: 101 } };
+    await queue.addBulk(Array.from({ length: 50 }, () => foreign));
+    await drain();
+    isHealed = false;
+    const result = await heal.enqueue();
+    await drain();
+    isHealed = true;
+    await (await queue.getJob(result.id))!.retry("failed");
+    await queue.addBulk(Array.from({ length: 50 }, () => foreign));
+    await drain();
+    expect((await result.refresh()).returnValue).toBe("healed");
+    expect((await queue.getJobCounts()).prioritized).toBe(100);
+  });
+
+  it("that removes a running task tells the task by its signal", async () => {
+    const { backend, queue } = await open();
+    const { id } = await heed.enqueue();
+    const worker = await backend.createWorker();
+    const running = worker.run();
+    await expect.poll(() => queue.getJobState(id)).toBe("active");
+    await (await queue.getJob(id))!.remove();
+    await expect.poll(() => ended).toEqual(["TaskLost"]);
+    await worker.stop();
+    await running;
+    expect((await backend.list()).results).toEqual([]);
+  });
+
+  it("that cleans removes what it shows", async () => {
+    const { backend, queue, drain } = await open();
+    await add.enqueueMany([
+      [1, 1],
+      [2, 2],
+    ]);
+    const failed = await fail.enqueue();
+    await drain();
+    await queue.clean(0, 1000, "completed");
+    expect((await backend.list()).results.map(({ id }) => id)).toEqual([failed.id]);
+    expect(await backend.counts()).toEqual({ READY: 0, RUNNING: 0, SUCCESSFUL: 0, FAILED: 1 });
   });
 });
 

@@ -4,11 +4,15 @@ import { RQBackend } from "@tasks/rq";
 import { Redis, type Cluster } from "ioredis";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
+import { createFolder } from "./support/folder.ts";
+import { readJournal, startWorker as startWorkerProcess } from "./support/processes.ts";
 import { openCluster } from "./support/redis-cluster.ts";
+import { compute } from "./support/tasks.ts";
 
 taskLog.connect(() => undefined);
 const { servers, cluster } = await openCluster(1);
 
+const folder = createFolder();
 const executions = new Map<string, number>();
 const work: Task<[label: string], string> = task(
   { name: "cluster.work" },
@@ -122,6 +126,27 @@ describe("a cluster", () => {
     expect(new Set([...first, ...second]).size).toBe(2);
     admin.disconnect();
   });
+
+  it("keeps the lease of a task that computes for longer than it, also while its keys move", async () => {
+    const leaseMs = 1000;
+    const prefix = `t${createId()}`;
+    const backend = open(prefix);
+    const journal = folder.path(createId());
+    const job = { backend: { prefix, leaseMs }, client: { nodes: servers.nodes } };
+    const [busy, rival] = await Promise.all([1, 2].map(() => startWorkerProcess(job, journal)));
+    const result = await withBackends({ default: backend }, () =>
+      compute.enqueue("long", 5 * leaseMs),
+    );
+    await vi.waitFor(() => expect(readJournal(journal)).toHaveLength(1), { timeout: 10_000 });
+    await new Promise((resolve) => setTimeout(resolve, leaseMs));
+    await moveSlot(`{${prefix}}`);
+    await vi.waitFor(async () => expect((await result.refresh()).status).toBe("SUCCESSFUL"), {
+      timeout: 15_000,
+    });
+    expect([result.attempts, readJournal(journal).length]).toEqual([1, 2]);
+    for (const worker of [busy!, rival!]) worker.process.kill("SIGTERM");
+    await Promise.all([busy!.ended, rival!.ended]);
+  }, 40_000);
 
   it("loses a node with its tasks running, goes on with the replica, and finishes them all", async () => {
     const prefix = await prefixOnFirstNode();

@@ -1,3 +1,5 @@
+import { connect, type Socket } from "node:net";
+
 import {
   BackendUnavailable,
   createId,
@@ -8,18 +10,37 @@ import {
   type EnqueueRequest,
 } from "@tasks/core";
 import { afterCommit, RQBackend } from "@tasks/rq";
-import { Redis } from "ioredis";
+import { AbstractConnector, Cluster, Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { createFolder } from "./support/folder.ts";
 import { openBackend } from "./support/open.ts";
 import { RedisServer } from "./support/redis-server.ts";
-import { createClient, redisUrl } from "./support/redis.ts";
+import { createClient, keysOf, redisUrl } from "./support/redis.ts";
 
 taskLog.connect(() => undefined);
 const client = createClient();
 const folder = createFolder();
+/** A client whose options hold a function that decides where it connects to. */
+const unusual = new Cluster([{ host: "127.0.0.1", port: 1 }], {
+  lazyConnect: true,
+  dnsLookup: (address, callback) => callback(null, address),
+});
+
+/** What connects in a way of its own. */
+const tunnelTo = (port: number): new () => AbstractConnector =>
+  class extends AbstractConnector {
+    constructor() {
+      super(1000);
+    }
+
+    connect(): Promise<Socket> {
+      const stream = connect(port, "127.0.0.1");
+      this.stream = stream;
+      return Promise.resolve(stream);
+    }
+  };
 
 const echo = task({ name: "rq-backend.echo" }, (text: string) => text);
 const fail = task({ name: "rq-backend.fail" }, (): null => {
@@ -59,7 +80,10 @@ describe("options", () => {
     ["a prefix with a brace", { url: "redis://127.0.0.1", prefix: "a{b}" }],
     ["a lease that is too short", { url: "redis://127.0.0.1", leaseMs: 99 }],
     ["a timeout of nothing", { url: "redis://127.0.0.1", commandTimeoutMs: 0 }],
-    ["a thread for a client", { connection: client, heartbeat: "thread" as const }],
+    [
+      "a thread for a client that it cannot have",
+      { connection: unusual, heartbeat: "thread" as const },
+    ],
   ])("refuses %s, and shows no password", (_what, options) => {
     const make = (): RQBackend => new RQBackend(options);
     expect(make).toThrow(InvalidTaskBackend);
@@ -201,7 +225,60 @@ describe("large batches", () => {
   }, 30_000);
 });
 
+describe("a list", () => {
+  it("goes on through results that were deleted, and of queues that ran empty", async () => {
+    const { backend } = openBackend({ queues: [] });
+    const results = await echo.enqueueMany(
+      Array.from({ length: 300 }, (_, number) => [String(number)] as [string]),
+    );
+    for (const result of results.slice(100, 230)) await backend.delete(result.id);
+    await echo.enqueue("300");
+    const expected = ["300"];
+    for (let number = 299; number >= 0; number--) {
+      if (number < 100 || number >= 230) expected.push(String(number));
+    }
+    const seen: unknown[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await backend.list({ limit: 7, cursor });
+      seen.push(...page.results.map(({ args }) => args[0]));
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    expect(seen).toEqual(expected);
+    await drain(backend);
+    expect(await backend.prune({ minAgeMs: 0 })).toBe(171);
+    await echo.enqueue("again");
+    expect((await backend.list()).results.map(({ args }) => args[0])).toEqual(["again"]);
+    await backend.close();
+  });
+
+  it("of large results comes in answers that neither side has to hold whole", async () => {
+    const { backend } = openBackend();
+    const large = "x".repeat(500_000);
+    const results = await Promise.all(Array.from({ length: 12 }, () => echo.enqueue(large)));
+    const { results: listed, nextCursor } = await backend.list({ limit: 12 });
+    expect(listed.map(({ id }) => id).toSorted()).toEqual(results.map(({ id }) => id).toSorted());
+    expect(nextCursor).toBeNull();
+    await backend.close();
+  });
+});
+
 describe("keys", () => {
+  it("are gone when the last result is, but those that count and name queues", async () => {
+    const { backend, prefix } = openBackend();
+    await echo.enqueueMany(Array.from({ length: 200 }, () => ["x"] as [string]));
+    const failed = await fail.enqueue();
+    await drain(backend);
+    await backend.prune({ minAgeMs: 0, failedMinAgeMs: 3_600_000 });
+    await backend.delete(failed.id);
+    const root = `{${prefix}}`;
+    expect((await keysOf(client, root)).toSorted()).toEqual([
+      `${root}:@queues`,
+      `${root}:@sequence`,
+    ]);
+    await backend.close();
+  });
+
   it("of one backend all share a hash tag, so that a cluster keeps them on one node", async () => {
     const { backend, prefix } = openBackend({ queues: [] });
     const unique = { scope: "until-finished", key: () => "{other}tag" } as const;
@@ -316,12 +393,15 @@ describe("check()", () => {
     const server = await RedisServer.start(folder.path(createId()));
     const { backend } = openBackend({ url: server.url });
     expect(await backend.check()).toEqual([]);
-    const connection = new Redis(server.url);
+    const plain = new Redis(server.url);
+    const carried = new RQBackend({ connection: plain });
+    expect(await carried.check()).toEqual([]);
+    const connection = new Redis({ Connector: tunnelTo(server.port) });
     const unasked = new RQBackend({ connection });
     expect(await unasked.check()).toMatchObject([{ level: "warning", id: "tasks.rq.W003" }]);
     const asked = new RQBackend({ connection, heartbeat: "timer" });
     expect(await asked.check()).toEqual([]);
-    await Promise.all([backend.close(), unasked.close(), asked.close()]);
-    connection.disconnect();
+    for (const each of [backend, carried, unasked, asked]) await each.close();
+    for (const each of [plain, connection]) each.disconnect();
   });
 });

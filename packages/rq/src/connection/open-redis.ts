@@ -2,6 +2,7 @@ import { InvalidTaskBackend } from "@tasks/core";
 import { Redis } from "ioredis";
 
 import { isRedisClient, type ClientOptions, type RedisClient } from "./client.ts";
+import { leaseSourceOf, type LeaseSource } from "./lease-source.ts";
 import { afterSilence } from "./patience.ts";
 import { retryDelay } from "./retry.ts";
 
@@ -18,8 +19,10 @@ export interface OpenedRedis {
   readonly client: RedisClient;
   /** The backend opened the client, and closes it. */
   readonly isOwn: boolean;
-  /** How a lease thread would connect; `null` when it cannot. */
+  /** Where the server is, of a client that the backend opened. */
   readonly address: ClientOptions | null;
+  /** How a lease thread would connect; `null` when it cannot. */
+  readonly lease: LeaseSource | null;
 }
 
 /** How long one try to connect may take, in milliseconds. */
@@ -55,7 +58,7 @@ export function openRedis({ url, connection }: RedisSource): OpenedRedis {
   // Whoever waits for a command is told; without a listener ioredis would print.
   client.on("error", () => undefined);
   client.on("connect", () => awaitGreeting(client));
-  return { client, isOwn: true, address };
+  return { client, isOwn: true, address, lease: { type: "wire", options: address } };
 }
 
 /** The client itself would wait for ever. */
@@ -79,7 +82,7 @@ function checked(connection: RedisClient): Omit<OpenedRedis, "isOwn"> {
       `connection must not have a keyPrefix ('${keyPrefix}'): BullMQ and scripts need whole keys. Use the backend's prefix.`,
     );
   }
-  return { client: connection, address: null };
+  return { client: connection, address: null, lease: leaseSourceOf(connection) };
 }
 
 function parseUrl(url: unknown): ClientOptions {

@@ -52,6 +52,14 @@ export class RedisStore {
     return this.#root();
   }
 
+  /**
+   * The keys that scripts are called with. While a slot of a cluster moves, a node takes commands with one key for those that it has, and some of ours are
+   * not there yet: with two keys that exist nowhere, it says TRYAGAIN until all of them are.
+   */
+  get keys(): readonly string[] {
+    return [this.root, `${this.root}:@`];
+  }
+
   /** Runs a script. @throws BackendUnavailable; InvalidTask when the values are refused. */
   async run(script: Script, values: readonly ScriptValue[] = []): Promise<unknown> {
     if (this.client.status !== "ready" || this.#isClosed) await this.#ready();
@@ -87,16 +95,14 @@ export class RedisStore {
   }
 
   async #eval(script: Script, values: readonly ScriptValue[]): Promise<unknown> {
-    const { client, root } = this;
-    // While a slot moves, a node takes commands with one key for those that it has, and some of our keys are not there yet: with two keys that exist
-    // nowhere, it says TRYAGAIN until all of them are.
-    const keys = [2, root, `${root}:@`] as const;
+    const { client, keys } = this;
+    const rest = [keys.length, ...keys, ...values];
     try {
       // As one array: a call with a hundred thousand arguments would not fit on the stack.
-      return await client.call("EVALSHA", [script.sha, ...keys, ...values]);
+      return await client.call("EVALSHA", [script.sha, ...rest]);
     } catch (error) {
       if (!isUnknownScript(error)) throw error;
-      return client.call("EVAL", [script.lua, ...keys, ...values]);
+      return client.call("EVAL", [script.lua, ...rest]);
     }
   }
 

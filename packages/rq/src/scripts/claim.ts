@@ -1,3 +1,4 @@
+import { ADOPT } from "./adopt.ts";
 import { defineScript, type Script } from "./script.ts";
 import { LEASE } from "./sessions.ts";
 
@@ -41,6 +42,7 @@ end
 export const CLAIM: Script = defineScript(
   LEASE,
   SERVED,
+  ADOPT,
   `
 local now = clock()
 local session = ARGV[1]
@@ -62,9 +64,9 @@ local function promote(queue)
     for _, id in ipairs(ids) do
       local job = of(queue, id)
       local values = call('HMGET', job, 'status', 'priority', 'runAfter', 'timestamp')
-      if values[1] == 'READY' then
+      if statusOf(values[1]) == 'READY' then
         due[#due + 1] = id
-        call('HSET', job, 'delay', 0)
+        call('HDEL', job, 'delay')
         add(of(queue, 'prioritized'), readyScore(tonumber(values[2]) or 101, tonumber(values[3]) or tonumber(values[4]) or now), id)
       else
         skipped = skipped + 1
@@ -85,19 +87,19 @@ end
 local claimed = {}
 local takenOf = {}
 
-local function take(queue, id, fields)
-  local fence, workers, attempts, scope, started, processed
+local function take(queue, id, fields, status)
+  local workers, attempts, scope, started, processed
   for index = 1, #fields, 2 do
     local name = fields[index]
-    if name == 'fence' then fence = fields[index + 1]
-    elseif name == 'workers' then workers = fields[index + 1]
+    if name == 'workers' then workers = fields[index + 1]
     elseif name == 'atm' then attempts = fields[index + 1]
     elseif name == 'uniqueScope' then scope = fields[index + 1]
     elseif name == 'startedAt' then started = fields[index + 1]
     elseif name == 'processedOn' then processed = fields[index + 1] end
   end
   local job = of(queue, id)
-  fence = (tonumber(fence) or 0) + 1
+  local fence, number = string.match(status, '^%u+ (%d+) %S+ (%d+)$')
+  status = 'RUNNING ' .. (tonumber(fence) or 0) + 1 .. ' ' .. session .. ' ' .. (number or 0)
   if workers and #workers > 2 then
     -- The first start is kept when there is a second.
     if not started or started == '' then call('HSET', job, 'startedAt', processed or now) end
@@ -105,7 +107,7 @@ local function take(queue, id, fields)
   else
     workers = '[' .. worker .. ']'
   end
-  call('HSET', job, 'status', 'RUNNING', 'fence', fence, 'session', session, 'workers', workers, 'processedOn', now,
+  call('HSET', job, 'status', status, 'workers', workers, 'processedOn', now,
     'atm', (tonumber(attempts) or 0) + 1)
   if scope == 'until-started' then freeKey(queue, id, value(fields, 'uniqueKey'), scope) end
   local taken = takenOf[queue]
@@ -117,8 +119,15 @@ local function take(queue, id, fields)
   claimed[#claimed + 1] = { queue, id, fields }
 end
 
-local function isClaimable(fields)
-  return value(fields, 'status') == 'READY' and known[value(fields, 'name')]
+-- The status field of a job that is ready and whose task is known; nil for others.
+local function readyStatus(fields)
+  local status, name
+  for index = 1, #fields, 2 do
+    if fields[index] == 'status' then status = fields[index + 1]
+    elseif fields[index] == 'name' then name = fields[index + 1] end
+  end
+  if status and known[name] and string.sub(status, 1, 6) == 'READY ' then return status end
+  return nil
 end
 
 -- The first of a queue that this worker knows, with their scores.
@@ -141,8 +150,9 @@ local function candidates(queue)
       local job = of(queue, id)
       if not isWary or known[call('HGET', job, 'name')] then
         local fields = call('HGETALL', job)
+        local status = readyStatus(fields)
         if #fields == 0 then gone[#gone + 1] = id
-        elseif isClaimable(fields) then found[#found + 1] = { score, id, queue, fields }
+        elseif status then found[#found + 1] = { score, id, queue, fields, status }
         else isWary = true end
       end
       if #found == limit then break end
@@ -163,11 +173,13 @@ if only ~= '' then
   local queue = queueOf(only)
   if queue then
     local fields = call('HGETALL', of(queue, only))
-    if isClaimable(fields) then take(queue, only, fields) end
+    local status = readyStatus(fields)
+    if status then take(queue, only, fields, status) end
   end
 else
   local first = {}
   for _, queue in ipairs(queues) do
+    adopt(queue, now)
     promote(queue)
     addAll()
     local found = candidates(queue)
@@ -177,7 +189,7 @@ else
   if #queues > 1 then table.sort(first, runsBefore) end
   for index = 1, math.min(limit, #first) do
     local candidate = first[index]
-    take(candidate[3], candidate[2], candidate[4])
+    take(candidate[3], candidate[2], candidate[4], candidate[5])
   end
 end
 

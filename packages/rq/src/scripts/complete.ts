@@ -1,3 +1,4 @@
+import { LOGS } from "./logs.ts";
 import { defineScript, type Script } from "./script.ts";
 
 /**
@@ -9,10 +10,12 @@ const ATTEMPT = `
 local function attempt(queue, id, token)
   if queue == '' then queue = queueOf(id) end
   if not queue then return nil end
-  local values = call('HMGET', of(queue, id), 'status', 'fence', 'cancel', 'session', 'uniqueKey', 'uniqueScope')
-  if (values[2] or '') .. ' ' .. (values[4] or '') ~= token then return nil end
-  if values[1] ~= 'RUNNING' then return nil, values[1] end
-  return queue, values
+  local values = call('HMGET', of(queue, id), 'status', 'cancel', 'uniqueKey', 'uniqueScope')
+  local mine = 'RUNNING ' .. token .. ' '
+  if not values[1] then return nil end
+  if string.sub(values[1], 1, #mine) == mine then return queue, values end
+  local status, claim = string.match(values[1], '^(%u+) (%d+ %S+)')
+  return nil, claim == token and status or nil
 end
 `;
 
@@ -24,6 +27,7 @@ end
  */
 export const SUCCEED: Script = defineScript(
   ATTEMPT,
+  LOGS,
   `
 local now = clock()
 local answers, finished, held = {}, {}, {}
@@ -33,30 +37,31 @@ for at = 1, #ARGV, 7 do
   -- The same completion, sent twice when its answer was lost: nobody else had this token.
   if values == 'SUCCESSFUL' then answers[#answers + 1] = 1
   elseif not queue then answers[#answers + 1] = 0
-  elseif values[3] == '1' then answers[#answers + 1] = 2
+  elseif values[2] == '1' then answers[#answers + 1] = 2
   else
     local job = of(queue, id)
-    local fields = { 'status', 'SUCCESSFUL', 'returnvalue', ARGV[at + 3], 'finishedOn', now }
+    local fields = { 'status', 'SUCCESSFUL' .. string.sub(values[1], 8), 'finishedOn', now }
+    if ARGV[at + 3] ~= 'null' then fields[#fields + 1] = 'returnvalue' fields[#fields + 1] = ARGV[at + 3] end
     if ARGV[at + 4] ~= '' then fields[#fields + 1] = 'progress' fields[#fields + 1] = ARGV[at + 4] end
     if ARGV[at + 5] ~= '' then fields[#fields + 1] = 'metadata' fields[#fields + 1] = ARGV[at + 5] end
-    if ARGV[at + 6] ~= '' then fields[#fields + 1] = 'logs' fields[#fields + 1] = ARGV[at + 6] end
     call('HSET', job, unpack(fields))
+    if ARGV[at + 6] ~= '' then keepLogs(job, ARGV[at + 6]) end
     -- The oldest are at the tail, and mostly the first to end.
     call('LREM', of(queue, 'active'), -1, id)
     add(of(queue, 'completed'), now, id)
-    freeKey(queue, id, values[5], values[6])
-    local session = held[values[4]]
-    if not session then
-      session = {}
-      held[values[4]] = session
+    freeKey(queue, id, values[3], values[4])
+    local members = held[ARGV[at + 2]]
+    if not members then
+      members = {}
+      held[ARGV[at + 2]] = members
     end
-    session[#session + 1] = queue .. ':' .. id
+    members[#members + 1] = queue .. ':' .. id
     finished[#finished + 1] = id
     answers[#answers + 1] = 1
   end
 end
 addAll()
-for session, members in pairs(held) do call('SREM', own('held:' .. session), unpack(members)) end
+for token, members in pairs(held) do call('SREM', own('held:' .. string.match(token, ' (.*)$')), unpack(members)) end
 if #finished > 0 then call('PUBLISH', own('finished'), table.concat(finished, ' ')) end
 return answers
 `,
@@ -65,6 +70,7 @@ return answers
 /** Stores what running attempts changed. Arguments, for each: queue, id, token, progress, metadata, logs; "" for what did not change. */
 export const UPDATE: Script = defineScript(
   ATTEMPT,
+  LOGS,
   `
 for at = 1, #ARGV, 6 do
   local queue = attempt(ARGV[at], ARGV[at + 1], ARGV[at + 2])
@@ -72,7 +78,7 @@ for at = 1, #ARGV, 6 do
     local job = of(queue, ARGV[at + 1])
     if ARGV[at + 3] ~= '' then call('HSET', job, 'progress', ARGV[at + 3]) end
     if ARGV[at + 4] ~= '' then call('HSET', job, 'metadata', ARGV[at + 4]) end
-    if ARGV[at + 5] ~= '' then call('HSET', job, 'logs', ARGV[at + 5]) end
+    if ARGV[at + 5] ~= '' then keepLogs(job, ARGV[at + 5]) end
   end
 end
 return 1
@@ -87,7 +93,7 @@ local answers = {}
 for at = 1, #ARGV, 3 do
   local queue, values = attempt(ARGV[at], ARGV[at + 1], ARGV[at + 2])
   if not queue then answers[#answers + 1] = 0
-  elseif values[3] == '1' then answers[#answers + 1] = 2
+  elseif values[2] == '1' then answers[#answers + 1] = 2
   else answers[#answers + 1] = 1 end
 end
 return answers

@@ -1,3 +1,4 @@
+import { INDEX } from "./index-parts.ts";
 import { defineScript, type Script } from "./script.ts";
 
 /**
@@ -9,7 +10,9 @@ import { defineScript, type Script } from "./script.ts";
  * Answers with the time, and one entry for each request that was not stored: its number, queue and hash of the holder of its key.
  * With "all", the first conflict that is an error is the only answer.
  */
-export const ENQUEUE: Script = defineScript(`
+export const ENQUEUE: Script = defineScript(
+  INDEX,
+  `
 local now = clock()
 local stride = 13
 local count = (#ARGV - 1) / stride
@@ -61,14 +64,24 @@ for number = 0, count - 1 do
     elseif ARGV[at + 9] ~= '' then runAfter = string.format('%.0f', now + ARGV[at + 9]) end
     if runAfter ~= '' then due = tonumber(runAfter) end
     local fields = {
-      'name', ARGV[at + 3], 'data', ARGV[at + 4], 'opts', '{"priority":' .. priority .. '}', 'priority', priority,
-      'timestamp', now, 'delay', string.format('%.0f', math.max(0, due - now)), 'status', 'READY', 'maxLost', ARGV[at + 6],
+      'name', ARGV[at + 3], 'data', ARGV[at + 4], 'priority', priority, 'timestamp', now,
+      'status', 'READY 0 - ' .. sequence + number + 1,
     }
     local function set(name, value)
       if value == '' then return end
       fields[#fields + 1] = name
       fields[#fields + 1] = value
     end
+    -- What is as usual takes no room.
+    local opts = {}
+    if priority ~= '101' then opts[1] = '"priority":' .. priority end
+    if due > now then
+      local delay = string.format('%.0f', due - now)
+      set('delay', delay)
+      opts[#opts + 1] = '"delay":' .. delay
+    end
+    if #opts > 0 then set('opts', '{' .. table.concat(opts, ',') .. '}') end
+    if ARGV[at + 6] ~= '3' then set('maxLost', ARGV[at + 6]) end
     set('metadata', ARGV[at + 7])
     set('runAfter', runAfter)
     if key ~= '' then
@@ -80,7 +93,7 @@ for number = 0, count - 1 do
       elseif tonumber(ARGV[at + 12]) > 0 then call('SET', name, queue .. ':' .. id, 'PX', ARGV[at + 12]) end
     end
     call('HSET', of(queue, id), unpack(fields))
-    add(of(queue, 'index'), sequence + number + 1, id)
+    enlist(queue, id, sequence + number + 1)
     place(queue, id, tonumber(priority), due, now)
     if not seen[queue] then
       seen[queue] = true
@@ -91,4 +104,5 @@ end
 addAll()
 wake()
 return answer
-`);
+`,
+);

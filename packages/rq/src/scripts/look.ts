@@ -9,13 +9,13 @@ local function walk(queue, most, visit)
   for index = 1, #prioritized, 2 do
     if tonumber(prioritized[index + 1]) >= 0 then break end
     local values = call('HMGET', of(queue, prioritized[index]), 'name', 'status')
-    if values[2] == 'READY' and visit(values[1], 0) then return end
+    if statusOf(values[2]) == 'READY' and visit(values[1], 0) then return end
   end
   local delayed = call('ZRANGE', of(queue, 'delayed'), 0, most - 1, 'WITHSCORES')
   for index = 1, #delayed, 2 do
     local values = call('HMGET', of(queue, delayed[index]), 'name', 'status')
     local inMs = math.max(0, math.ceil(delayed[index + 1] / 4096 - now))
-    if values[2] == 'READY' and visit(values[1], inMs) then return end
+    if statusOf(values[2]) == 'READY' and visit(values[1], inMs) then return end
   end
 end
 `;
@@ -68,6 +68,6 @@ return names
 export const IS_OPEN: Script = defineScript(`
 local queue = queueOf(ARGV[1])
 if not queue then return 0 end
-local status = call('HGET', of(queue, ARGV[1]), 'status')
+local status = statusOf(call('HGET', of(queue, ARGV[1]), 'status'))
 return (status == 'READY' or status == 'RUNNING') and 1 or 0
 `);

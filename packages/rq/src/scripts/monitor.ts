@@ -1,37 +1,57 @@
+import { ADOPT } from "./adopt.ts";
+import { INDEX } from "./index-parts.ts";
 import { defineScript, type Script } from "./script.ts";
 
 /**
  * One queue's part of a page, newest enqueue first.
  *
- * Arguments: queue, cursor ("+inf" for the newest), status or "", task name or "", most results. Looks at a bounded number of results; answers with
- * where to go on ("" at the end), then for each result its place in the order of enqueues, id, and hash.
+ * Arguments: queue, number of the newest enqueue to look at ("+inf" for all), status or "", task name or "", most results. Looks at a bounded number of
+ * results, and answers with a bounded number of bytes: where to go on ("" at the end), then for each result its number, id, and hash.
  */
-export const LIST: Script = defineScript(`
-local queue, cursor, status, name, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+export const LIST: Script = defineScript(
+  INDEX,
+  ADOPT,
+  `
+local queue, newest, status, name, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+adopt(queue, clock())
 local index = of(queue, 'index')
-local LOOKED_AT = 2000
-local page = call('ZREVRANGEBYSCORE', index, cursor, '-inf', 'WITHSCORES', 'LIMIT', 0, status == '' and name == '' and most or LOOKED_AT)
+local LOOKED_AT, BYTES = 2000, 4 * 2 ^ 20
 local answer = { '' }
-for at = 1, #page, 2 do
-  local id, place = page[at], page[at + 1]
-  local job = of(queue, id)
-  local values = call('HMGET', job, 'status', 'name')
-  if not values[1] then call('ZREM', index, id)
-  elseif (status == '' or values[1] == status) and (name == '' or values[2] == name) then
-    answer[#answer + 1] = { place, id, call('HGETALL', job) }
+local looked, bytes = 0, 0
+while looked < LOOKED_AT do
+  local first = call('ZREVRANGEBYSCORE', index, newest, '-inf', 'LIMIT', 0, 1)[1]
+  if not first then return answer end
+  local part = call('ZREVRANGEBYSCORE', index .. ':' .. first, newest, '-inf', 'WITHSCORES')
+  for at = 1, #part, 2 do
+    local id, number = part[at], part[at + 1]
+    local job = of(queue, id)
+    local values = call('HMGET', job, 'status', 'name')
+    if not values[1] then unlist(queue, id, number)
+    elseif (status == '' or statusOf(values[1]) == status) and (name == '' or values[2] == name) then
+      local fields = call('HGETALL', job)
+      for field = 2, #fields, 2 do bytes = bytes + #fields[field] end
+      answer[#answer + 1] = { number, id, fields }
+    end
+    if #answer > most or bytes > BYTES then
+      answer[1] = string.format('%.0f', number - 1)
+      return answer
+    end
   end
-  if #answer > most or at == #page - 1 then
-    answer[1] = '(' .. place
-    return answer
-  end
+  looked = looked + #part / 2
+  newest = string.format('%.0f', first - 1)
 end
+answer[1] = newest
 return answer
-`);
+`,
+);
 
 /** How much one queue holds. Argument: queue. Answers with ready, scheduled, running, successful, failed, and the age of the oldest ready one, -1 for none. */
-export const COUNT: Script = defineScript(`
+export const COUNT: Script = defineScript(
+  ADOPT,
+  `
 local now = clock()
 local queue = ARGV[1]
+adopt(queue, now)
 local prioritized, delayed = of(queue, 'prioritized'), of(queue, 'delayed')
 local oldest = nil
 local function seen(due)
@@ -57,7 +77,8 @@ return {
   call('ZCARD', of(queue, 'failed')),
   oldest and math.floor(math.max(0, now - oldest)) or -1,
 }
-`);
+`,
+);
 
 /** The queues that were ever used. */
 export const QUEUES: Script = defineScript("return call('SMEMBERS', own('queues'))");

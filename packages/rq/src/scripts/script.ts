@@ -20,8 +20,10 @@ export function defineScript(...parts: readonly string[]): Script {
 /**
  * What all scripts share: names of keys, the clock, and the places of a job.
  *
- * Keys of a queue are BullMQ's, plus `index`, which holds every result in the order of enqueues. A queue's name has no "@", so the backend's own keys
- * collide with no queue's.
+ * Keys of a queue are BullMQ's, plus its index (see `INDEX`). A queue's name has no "@", so the backend's own keys collide with no queue's.
+ *
+ * The field `status` makes a job one of ours. It holds the status, the fence and the session of the latest claim ("0 -" before the first), and the number
+ * of the enqueue: one field, as each costs Redis more than what is in it.
  *
  * The score of a ready job holds its priority and its due time; equals are told apart by the id, which sorts by time. All scores are negative, and those
  * that BullMQ itself would give are positive: jobs that are not ours stand behind ours, and are never looked at.
@@ -40,6 +42,9 @@ end
 
 local LEVEL = 2 ^ 42
 local SHIFT = 2 ^ 50
+
+local function statusOf(text) return text and string.match(text, '^%u+') end
+local function numberOf(text) return tonumber(text and string.match(text, ' (%d+)$')) or 0 end
 
 local function readyScore(priority, due)
   return (priority - 1) * LEVEL + math.max(0, due) - SHIFT

@@ -42,8 +42,8 @@ for _, session in ipairs(call('ZRANGEBYSCORE', own('leases'), '-inf', now, 'LIMI
   local held = call('SRANDMEMBER', own('held:' .. session), most - #found / 2)
   for _, member in ipairs(held) do
     local queue, id = string.match(member, '^([^:]*):(.*)$')
-    local values = call('HMGET', of(queue, id), 'status', 'session')
-    if values[1] == 'RUNNING' and values[2] == session then
+    local status = call('HGET', of(queue, id), 'status')
+    if status and string.match(status, '^RUNNING %d+ (%S+)') == session then
       found[#found + 1] = queue
       found[#found + 1] = id
     else
@@ -64,8 +64,8 @@ export const HELD: Script = defineScript(`
 local answer = {}
 for _, member in ipairs(call('SMEMBERS', own('held:' .. ARGV[1]))) do
   local queue, id = string.match(member, '^([^:]*):(.*)$')
-  local values = call('HMGET', of(queue, id), 'status', 'fence', 'session')
-  if values[1] == 'RUNNING' and values[3] == ARGV[1] then answer[#answer + 1] = { queue, id, values[2] } end
+  local fence, session = string.match(call('HGET', of(queue, id), 'status') or '', '^RUNNING (%d+) (%S+)')
+  if session == ARGV[1] then answer[#answer + 1] = { queue, id, fence } end
 end
 return answer
 `);

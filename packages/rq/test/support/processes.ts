@@ -5,11 +5,14 @@ import { fileURLToPath } from "node:url";
 
 import type { WorkerOptions } from "@tasks/core";
 import type { RQBackendOptions } from "@tasks/rq";
+import type { ClusterNode, RedisOptions } from "ioredis";
 import { afterAll } from "vitest";
 
 /** What a worker process is started with. */
 export interface ChildJob {
   readonly backend: Omit<RQBackendOptions, "connection">;
+  /** Options of a client of its own, of a cluster if it has nodes; without it the backend opens one. */
+  readonly client?: Omit<RedisOptions, "replyMapping"> | { readonly nodes: readonly ClusterNode[] };
   readonly worker?: WorkerOptions;
 }
 

@@ -15,12 +15,22 @@ export function createClient(): Redis {
   return client;
 }
 
-/** Deletes all keys that hold a text. */
-export async function deleteKeys(client: Redis, text: string): Promise<void> {
+/** All keys that hold a text. */
+export async function keysOf(client: Redis, text: string): Promise<string[]> {
+  const found: string[] = [];
   let cursor = "0";
   do {
     const [next, keys] = await client.scan(cursor, "MATCH", `*${text}*`, "COUNT", 1000);
     cursor = next;
-    if (keys.length > 0) await client.unlink(...keys);
+    found.push(...keys);
   } while (cursor !== "0");
+  return found;
+}
+
+/** Deletes all keys that hold a text. */
+export async function deleteKeys(client: Redis, text: string): Promise<void> {
+  const keys = await keysOf(client, text);
+  for (let from = 0; from < keys.length; from += 1000) {
+    await client.unlink(...keys.slice(from, from + 1000));
+  }
 }

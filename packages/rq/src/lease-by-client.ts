@@ -1,0 +1,55 @@
+/** What the lease thread runs where the backend's client is the user's: a client with the same options. */
+import type { Lease } from "@tasks/core/worker";
+import { Cluster, Redis } from "ioredis";
+
+import type { RedisClient } from "./connection/client.ts";
+import type { LeaseSource } from "./connection/lease-source.ts";
+import type { LeaseData } from "./lease.ts";
+
+/** Opens the client by which a lease thread renews its session's lease. A client that fails is closed, and another opened: it finds the new master. */
+export async function openLease({ source, lua, keys, values, leaseMs }: LeaseData): Promise<Lease> {
+  const client = createClient(source);
+  // Whoever waits for a command is told; without a listener ioredis would print.
+  client.on("error", () => undefined);
+  try {
+    await within(leaseMs, client.connect());
+  } catch (error) {
+    client.disconnect();
+    throw error;
+  }
+  return {
+    renew: async () => {
+      await within(leaseMs, client.call("EVAL", [lua, keys.length, ...keys, ...values]));
+    },
+    close: () => client.disconnect(),
+  };
+}
+
+function createClient(source: LeaseSource): RedisClient {
+  const giveUp = (): null => null;
+  if (source.type === "cluster") {
+    const options = { ...source.options, lazyConnect: true, clusterRetryStrategy: giveUp };
+    // Options as plain data, whose types say less than those of the constructor.
+    return new Cluster([...source.nodes], options as object);
+  }
+  return new Redis({
+    ...source.options,
+    lazyConnect: true,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: giveUp,
+    sentinelRetryStrategy: giveUp,
+  });
+}
+
+async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error("Redis does not answer.")), ms);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The results of a queue in the order of their enqueues, for lists: `enlist` and `unlist`.
+ *
+ * They are in parts of at most 64 results, `index:<number of the first>`, which Redis keeps packed: a third of what a single large set takes. `index`
+ * holds where the parts begin.
+ */
+export const INDEX = `
+local PART = 64
+local lastParts = {}
+
+local function enlist(queue, id, number)
+  local index = of(queue, 'index')
+  local last = lastParts[queue]
+  if not last then
+    local first = call('ZREVRANGE', index, 0, 0)[1]
+    last = { first = first, size = first and call('ZCARD', index .. ':' .. first) or PART }
+    lastParts[queue] = last
+  end
+  if last.size >= PART then
+    last.first, last.size = number, 0
+    add(index, number, number)
+  end
+  last.size = last.size + 1
+  add(index .. ':' .. last.first, number, id)
+end
+
+local function unlist(queue, id, number)
+  local index = of(queue, 'index')
+  local first = call('ZREVRANGEBYSCORE', index, number, '-inf', 'LIMIT', 0, 1)[1]
+  if not first then return end
+  local part = index .. ':' .. first
+  call('ZREM', part, id)
+  if call('EXISTS', part) == 0 then call('ZREM', index, first) end
+end
+`;
