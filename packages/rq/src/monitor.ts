@@ -17,6 +17,7 @@ import type { RedisStore } from "./connection/redis-store.ts";
 import { toJob, toRecord, type Fields } from "./record.ts";
 import type { Records, Transition } from "./records.ts";
 import { COUNT, LIST, QUEUES } from "./scripts/monitor.ts";
+import { PAUSE, RESUME } from "./scripts/pause.ts";
 import { DELETE } from "./scripts/records.ts";
 import { WORKERS } from "./scripts/sessions.ts";
 import { toNumber } from "./stored-json.ts";
@@ -78,12 +79,20 @@ export class Monitor {
     const names = [...new Set([...declared, ...(await this.#queueNames())])].toSorted();
     const infos: QueueInfo[] = [];
     for (const name of names) {
-      const { ready, scheduled, running, oldestMs } = await this.#count(name);
-      if (ready + scheduled + running === 0 && !declared.includes(name)) continue;
+      const { ready, scheduled, running, oldestMs, paused } = await this.#count(name);
+      if (ready + scheduled + running === 0 && !paused && !declared.includes(name)) continue;
       const oldestReadyMs = oldestMs < 0 ? null : oldestMs;
-      infos.push({ name, ready, scheduled, running, paused: false, oldestReadyMs });
+      infos.push({ name, ready, scheduled, running, paused, oldestReadyMs });
     }
     return infos;
+  }
+
+  async pause(queueName: string): Promise<void> {
+    await this.#store.run(PAUSE, [queueName]);
+  }
+
+  async resume(queueName: string): Promise<void> {
+    await this.#store.run(RESUME, [queueName]);
   }
 
   async workers(): Promise<readonly WorkerInfo[]> {
@@ -160,9 +169,9 @@ export class Monitor {
 
   async #count(queue: string): Promise<QueueCounts> {
     const counts = (await this.#store.run(COUNT, [queue])) as readonly number[];
-    const [ready = 0, scheduled = 0, running = 0, successful = 0, failed = 0, oldestMs = -1] =
-      counts;
-    return { ready, scheduled, running, successful, failed, oldestMs };
+    const [ready = 0, scheduled = 0, running = 0, successful = 0, failed = 0] = counts;
+    const [oldestMs = -1, paused = 0] = counts.slice(5);
+    return { ready, scheduled, running, successful, failed, oldestMs, paused: paused === 1 };
   }
 }
 
@@ -174,6 +183,7 @@ interface QueueCounts {
   readonly failed: number;
   /** −1 when nothing is ready. */
   readonly oldestMs: number;
+  readonly paused: boolean;
 }
 
 function toWorkerInfo(shown: string, expiresMs: number, running: number, now: number): WorkerInfo {

@@ -88,7 +88,7 @@ const SUPPORTS = {
   metadata: true,
   logs: true,
   list: true,
-  pause: false,
+  pause: true,
   wait: true,
   worker: true,
   transaction: "after-commit",

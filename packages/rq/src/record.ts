@@ -73,7 +73,7 @@ export function toRecord(id: string, queueName: string, job: Job): TaskRecord {
     lost: toNumber(job.get("lost")),
     maxLost: toNumber(job.get("maxLost") ?? USUAL_MAX_LOST),
     cancelRequested: job.get("cancel") === "1",
-    blocked: false,
+    blocked: status === "READY" && job.get("isPaused") === "1",
   };
 }
 

@@ -18,7 +18,7 @@ import {
   type WorkerInfo,
   type WorkerOptions,
 } from "@tasks/core";
-import { QueueWorker, runOne, transitions } from "@tasks/core/worker";
+import { assertQueueOf, QueueWorker, runOne, transitions } from "@tasks/core/worker";
 import type { Queue } from "bullmq";
 
 import { toCommitHook } from "./after-commit.ts";
@@ -136,6 +136,16 @@ export class RQBackend extends Backend {
 
   override workers(): Promise<readonly WorkerInfo[]> {
     return this.#monitor.workers();
+  }
+
+  override async pause(queueName: string): Promise<void> {
+    assertQueueOf(this, queueName);
+    await this.#monitor.pause(queueName);
+  }
+
+  override async resume(queueName: string): Promise<void> {
+    assertQueueOf(this, queueName);
+    await this.#monitor.resume(queueName);
   }
 
   override async retry(id: string): Promise<boolean> {

@@ -49,6 +49,23 @@ async function open(): Promise<{
 }
 
 describe("BullMQ's own queue", () => {
+  it("pauses with us, and we with it", async () => {
+    const { backend, queue, drain } = await open();
+    await backend.pause("default");
+    expect(await queue.isPaused()).toBe(true);
+    await queue.resume();
+    expect((await backend.queues())[0]).toMatchObject({ name: "default", paused: false });
+    await queue.pause();
+    const waiting = await add.enqueue(1, 2);
+    await drain();
+    await waiting.refresh();
+    expect([waiting.status, waiting.state]).toEqual(["READY", "blocked"]);
+    await backend.resume("default");
+    await drain();
+    expect((await waiting.refresh()).returnValue).toBe(3);
+    expect(await queue.isPaused()).toBe(false);
+  });
+
   it("counts our tasks where BullMQ would have them, at every step of their lives", async () => {
     const { backend, queue, drain } = await open();
     const ready = await add.enqueue(1, 2);

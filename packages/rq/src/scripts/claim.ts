@@ -1,9 +1,11 @@
 import { ADOPT } from "./adopt.ts";
+import { PAUSED } from "./pause.ts";
 import { defineScript, type Script } from "./script.ts";
 import { LEASE } from "./sessions.ts";
 
-/** Which queues a worker serves: "*" and those left out, or those named. Then the tasks it knows. Read from the arguments at `next`. */
-export const SERVED = `
+/** Which queues a worker serves, without those that are paused: "*" and those left out, or those named. Then the tasks it knows. Read from the arguments at `next`. */
+export const SERVED: string = `
+${PAUSED}
 local function list(at)
   local items = {}
   for index = 1, tonumber(ARGV[at]) do items[index] = ARGV[at + index] end
@@ -26,7 +28,11 @@ local function readServed(at)
       if not without[queue] then queues[#queues + 1] = queue end
     end
   end
-  return queues, set(names)
+  local served = {}
+  for _, queue in ipairs(queues) do
+    if not isPaused(queue) then served[#served + 1] = queue end
+  end
+  return served, set(names)
 end
 `;
 

@@ -1,5 +1,6 @@
 import { ADOPT } from "./adopt.ts";
 import { INDEX } from "./index-parts.ts";
+import { PAUSED } from "./pause.ts";
 import { defineScript, type Script } from "./script.ts";
 
 /**
@@ -11,10 +12,12 @@ import { defineScript, type Script } from "./script.ts";
 export const LIST: Script = defineScript(
   INDEX,
   ADOPT,
+  PAUSED,
   `
 local queue, newest, status, name, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 adopt(queue, clock())
 local index = of(queue, 'index')
+local paused = isPaused(queue)
 local LOOKED_AT, BYTES = 2000, 4 * 2 ^ 20
 local answer = { '' }
 local looked, bytes = 0, 0
@@ -29,6 +32,7 @@ while looked < LOOKED_AT do
     if not values[1] then unlist(queue, id, number)
     elseif (status == '' or statusOf(values[1]) == status) and (name == '' or values[2] == name) then
       local fields = call('HGETALL', job)
+      if paused then fields[#fields + 1], fields[#fields + 2] = 'isPaused', '1' end
       for field = 2, #fields, 2 do bytes = bytes + #fields[field] end
       answer[#answer + 1] = { number, id, fields }
     end
@@ -45,9 +49,10 @@ return answer
 `,
 );
 
-/** How much one queue holds. Argument: queue. Answers with ready, scheduled, running, successful, failed, and the age of the oldest ready one, -1 for none. */
+/** How much one queue holds. Argument: queue. Answers with ready, scheduled, running, successful, failed, the age of the oldest ready one, -1 for none, and 1 when it is paused. */
 export const COUNT: Script = defineScript(
   ADOPT,
+  PAUSED,
   `
 local now = clock()
 local queue = ARGV[1]
@@ -76,6 +81,7 @@ return {
   call('ZCARD', of(queue, 'completed')),
   call('ZCARD', of(queue, 'failed')),
   oldest and math.floor(math.max(0, now - oldest)) or -1,
+  isPaused(queue) and 1 or 0,
 }
 `,
 );

@@ -1,11 +1,13 @@
 import { ADOPT } from "./adopt.ts";
 import { INDEX } from "./index-parts.ts";
 import { LOGS } from "./logs.ts";
+import { PAUSED } from "./pause.ts";
 import { defineScript, type Script } from "./script.ts";
 
 /** Reads results. Arguments, for each: queue or "", id. Answers with the time, then for each its queue and hash; both empty when there is none. */
 export const READ: Script = defineScript(
   ADOPT,
+  PAUSED,
   `
 local now = clock()
 local answer = { now }
@@ -14,7 +16,10 @@ for at = 1, #ARGV, 2 do
   if queue == '' then queue = queueOf(id) end
   local fields = {}
   if queue then adopt(queue, now) end
-  if queue and call('HEXISTS', of(queue, id), 'status') == 1 then fields = call('HGETALL', of(queue, id)) end
+  if queue and call('HEXISTS', of(queue, id), 'status') == 1 then
+    fields = call('HGETALL', of(queue, id))
+    if isPaused(queue) then fields[#fields + 1], fields[#fields + 2] = 'isPaused', '1' end
+  end
   answer[#answer + 1] = { queue or '', fields }
 end
 return answer
