@@ -1,3 +1,5 @@
+import { connect, type Socket } from "node:net";
+
 import { InvalidTaskBackend, NotSupported, wholeNumber } from "@tasks/core";
 import type { Kysely } from "kysely";
 import type { ConnectionOptions as MysqlOptions } from "mysql2";
@@ -5,15 +7,15 @@ import type * as Mysql from "mysql2";
 
 import { answerLimitOf } from "./answer-limit.ts";
 import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
+import { CONNECT_MS, expectGreeting } from "./connections/greeting.ts";
 import { KyselyConnection } from "./connections/kysely-connection.ts";
 import { toCorePool, type MysqlPool } from "./connections/mysql-client.ts";
 import { BEGIN_MYSQL, MysqlConnection } from "./connections/mysql-connection.ts";
+import { mysqlInquiry } from "./connections/mysql-inquiry.ts";
 import { MysqlDialect } from "./dialects/mysql.ts";
 import { heartbeatOf } from "./heartbeat.ts";
 import type { ConnectionOptions, Database } from "./open-database.ts";
 
-/** How long connecting may take, in milliseconds. */
-const CONNECT_MS = 10_000;
 /** Statements kept prepared by one connection; servers keep 16,382 for all of them by default. */
 const MOST_STATEMENTS = 150;
 
@@ -34,8 +36,9 @@ export function fromMysqlUrl(url: string, options: ConnectionOptions): Database 
     ...common(),
     connect: async () => {
       const { createPool } = await loadMysql();
-      const pool = createPool({ ...config, connectionLimit: poolSize });
+      const pool = createPool({ ...config, connectionLimit: poolSize, stream: openSocket });
       return new MysqlConnection(toCorePool(pool), {
+        inquiry: mysqlInquiry(loadMysql, config),
         where,
         busyLimitMs,
         owned: true,
@@ -52,16 +55,18 @@ export function fromMysqlPool(given: MysqlPool, options: ConnectionOptions): Dat
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
   const answerLimitMs = answerLimitOf(options);
   const pool = toCorePool(given);
+  const config = clientConfigOf(pool);
   return {
     ...common(),
     connect: async () =>
       new MysqlConnection(pool, {
+        inquiry: mysqlInquiry(loadMysql, config),
         where: "MySQL database (mysql2)",
         busyLimitMs,
         owned: false,
         answerLimitMs,
       }),
-    ...heartbeatOf(options, clientConfigOf(pool), false),
+    ...heartbeatOf(options, config, false),
     key: pool,
   };
 }
@@ -80,6 +85,17 @@ export function fromMysqlKysely(kysely: Kysely<unknown>, options: ConnectionOpti
     ...heartbeatOf(options, null, false),
     key: kysely.getExecutor().adapter,
   };
+}
+
+/** As the driver does it. */
+function openSocket({ config }: { readonly config: MysqlOptions }): Socket {
+  const { socketPath, host = "localhost", port = 3306 } = config;
+  const socket =
+    socketPath === undefined
+      ? connect({ host, port, keepAlive: true, noDelay: true })
+      : connect(socketPath);
+  expectGreeting(socket);
+  return socket;
 }
 
 function common(): Pick<Database, "dialect" | "migratesItself" | "busyLimitMs"> {

@@ -7,15 +7,16 @@ import type { ClientConfig } from "pg";
 
 import { answerLimitOf } from "./answer-limit.ts";
 import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
+import { isUnanswered } from "./connections/errors.ts";
+import { CONNECT_MS, expectGreeting, GREETING_MS, NoGreeting } from "./connections/greeting.ts";
 import { KyselyConnection } from "./connections/kysely-connection.ts";
 import type { PgListener, PgPool } from "./connections/pg-client.ts";
 import { BEGIN_POSTGRES, PgConnection } from "./connections/pg-connection.ts";
+import { watchSilence } from "./connections/pg-silence.ts";
 import { PostgresDialect } from "./dialects/postgres.ts";
 import { heartbeatOf } from "./heartbeat.ts";
 import type { ConnectionOptions, Database } from "./open-database.ts";
 
-/** How long connecting may take at most, in milliseconds. */
-const CONNECT_MS = 10_000;
 /** How long a connection is silent before the system asks whether the other end is there, in milliseconds. */
 const KEEP_ALIVE_MS = 10_000;
 /**
@@ -50,10 +51,14 @@ export function fromPostgresUrl(url: string, options: ConnectionOptions): Databa
         stream: () => sockets.open(),
         max: poolSize,
         allowExitOnIdle: true,
-        ...(pooler ? {} : { onConnect: async (client) => void (await client.query(settings)) }),
+        ...(pooler ? {} : { onConnect: (client) => setUp(client, settings) }),
       });
       // An idle connection that breaks is replaced; whoever needs one meets the trouble that lasts.
       pool.on("error", () => undefined);
+      // A pooler has other connections to the server than we have to it.
+      if (!pooler) {
+        watchSilence(pool, (limits) => new Client({ ...config, ...limits }));
+      }
       return new PgConnection(pool, {
         where,
         busyLimitMs,
@@ -111,12 +116,23 @@ export function fromPostgresKysely(
   };
 }
 
+/** Applies settings to a new connection. */
+async function setUp(client: Pg.ClientBase, settings: string): Promise<void> {
+  const statement = { text: settings, query_timeout: GREETING_MS };
+  try {
+    await client.query(statement);
+  } catch (error) {
+    throw isUnanswered(error) ? new NoGreeting({ cause: error }) : error;
+  }
+}
+
 /** The sockets of a pool's connections, those that are being opened or closed too. */
 class Sockets {
   readonly #open = new Set<Socket>();
 
   open(): Socket {
     const socket = new Socket();
+    expectGreeting(socket);
     this.#open.add(socket);
     socket.once("close", () => this.#open.delete(socket));
     return socket;

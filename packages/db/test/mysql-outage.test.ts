@@ -67,6 +67,7 @@ describe("a server that goes away", () => {
       where: "the server",
       busyLimitMs: 0,
       owned: true,
+      inquiry: { findIdle: async () => [], end: async () => undefined },
       answerLimitMs: 1500,
     });
     const select = (): Promise<unknown> => connection.query("select ? as answer", ["here"]);

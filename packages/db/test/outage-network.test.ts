@@ -84,6 +84,39 @@ describe.concurrent.each(NAMES)("on %s", (name) => {
       });
     }, 20_000);
 
+    it("is over for the worker soon after it is, long before answerLimitMs", async (context) => {
+      const { network, backend, near } = await openBehind(name, context);
+      await withBackends({ default: backend }, async () => {
+        const worker = await backend.createWorker({ intervalMs: 100 });
+        const running = worker.run();
+        await note.enqueueMany(Array.from({ length: 100 }, () => [createId(), 20]));
+        await vi.waitFor(async () => expect((await near.counts()).SUCCESSFUL).toBeGreaterThan(5));
+        network.swallow();
+        await sleep(1500);
+        network.pass();
+        // Two seconds, and those of a busy machine.
+        await vi.waitFor(
+          async () => expect(await near.counts()).toMatchObject({ SUCCESSFUL: 100 }),
+          { timeout: 6000 },
+        );
+        await worker.stop();
+        await running;
+      });
+    }, 20_000);
+
+    it("is not what a statement suffers from that waits for a lock", async (context) => {
+      const { backend, tables } = await openBehind(name, context);
+      await withBackends({ default: backend }, async () => {
+        const { id } = await note.enqueue(createId(), 0);
+        const letGo = await tables.hold(id);
+        const cancelled = backend.cancel(id);
+        // Long enough for the server to be asked about it more than once.
+        await sleep(2500);
+        await letGo();
+        expect(await cancelled).toBe(true);
+      });
+    }, 20_000);
+
     it("does not take the wake-ups of workers away for good", async (context) => {
       const { network, backend, near } = await openBehind(name, context, SHORT);
       await withBackends({ default: backend }, async () => {

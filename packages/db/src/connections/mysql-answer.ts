@@ -19,6 +19,7 @@ export interface Discardable {
   destroy(): void;
   on(event: "error", listener: () => void): unknown;
   readonly stream?: {
+    readonly bytesWritten?: number;
     readonly ref?: () => unknown;
     readonly unref?: () => unknown;
     readonly destroy?: (error: Error) => unknown;
@@ -53,9 +54,12 @@ export async function answerOf(
  * Gives a connection up, and fails what waits for its answer. The driver alone only says goodbye to the server; where nobody answers that, the socket
  * would keep the process alive for ever.
  */
-export function discard(client: Discardable): void {
+export function discard(
+  client: Discardable,
+  why: Error = new Error("its connection was given up"),
+): void {
   // Without a listener, the error would end the process.
   client.on("error", () => undefined);
-  client.stream?.destroy?.(new Error("its connection was given up"));
+  client.stream?.destroy?.(why);
   client.destroy();
 }

@@ -11,6 +11,8 @@ import {
 /** A connection of a pool. */
 export interface MysqlClient extends MysqlQueryable, Discardable {
   release(): void;
+  /** What the server calls it. */
+  readonly threadId: number;
 }
 
 /** A pool with callbacks, as far as it is used: the ones with promises are made of it, and cost more. */

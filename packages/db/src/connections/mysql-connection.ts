@@ -5,9 +5,11 @@ import { BackendUnavailable } from "@tasks/core";
 import type { Connection, Executor } from "../connection.ts";
 import { whileBusy } from "./busy.ts";
 import { toTasksError } from "./errors.ts";
+import { whileUngreeted } from "./greeting.ts";
 import { answerOf, discard } from "./mysql-answer.ts";
 import { mysqlExecutor, type MysqlClient, type MysqlCorePool } from "./mysql-client.ts";
 import { isBroken, isNetworkError } from "./mysql-errors.ts";
+import { SilenceWatch, type Inquiry, type Watched } from "./silence-watch.ts";
 
 /** Options of a connection on a pool. */
 export interface MysqlConnectionOptions {
@@ -17,6 +19,7 @@ export interface MysqlConnectionOptions {
   readonly busyLimitMs: number;
   /** The pool is the backend's own: its connections get settings, and do not keep the process alive; `close()` ends it. */
   readonly owned: boolean;
+  readonly inquiry: Inquiry;
   /** How long the server may take to answer a statement, and the pool to give a connection, in milliseconds. */
   readonly answerLimitMs: number;
 }
@@ -46,6 +49,7 @@ export class MysqlConnection implements Connection {
   /** When connections of the pool answered last, on the clock of `performance.now()`. */
   readonly #answeredAtMs = new WeakMap<MysqlClient, number>();
   readonly #clients = new Set<MysqlClient>();
+  readonly #silence: SilenceWatch;
   /** When a connection broke or fell silent last, on the same clock. */
   #troubleAtMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
@@ -54,6 +58,7 @@ export class MysqlConnection implements Connection {
     this.#pool = pool;
     this.#options = options;
     this.#answerLimitMs = options.answerLimitMs;
+    this.#silence = new SilenceWatch(options.inquiry);
     this.#begin = options.owned ? ["start transaction read write"] : BEGIN_MYSQL;
   }
 
@@ -104,7 +109,7 @@ export class MysqlConnection implements Connection {
     try {
       return await whileBusy(() => {
         if (this.#isClosed) throw new BackendUnavailable(`${where}: it was closed.`);
-        return this.#once(work);
+        return whileUngreeted(() => this.#once(work));
       }, busyLimitMs);
     } catch (error) {
       throw toTasksError(error, where);
@@ -116,13 +121,10 @@ export class MysqlConnection implements Connection {
     const client = await this.#acquire();
     this.#clients.add(client);
     let broken: unknown;
-    const executor = failFast(
-      mysqlExecutor(client, { answerLimitMs: this.#answerLimitMs, maxPacket: this.#maxPacket }),
-      (error) => {
-        broken = error;
-        if (isNetworkError(error)) this.#troubleAtMs = performance.now();
-      },
-    );
+    const executor = failFast(this.#watched(client), (error) => {
+      broken = error;
+      if (isNetworkError(error)) this.#troubleAtMs = performance.now();
+    });
     try {
       return await work(executor);
     } finally {
@@ -134,6 +136,40 @@ export class MysqlConnection implements Connection {
       } else {
         discard(client);
       }
+    }
+  }
+
+  /** Runs statements on a client, each of them under watch. */
+  #watched(client: MysqlClient): Executor {
+    const executor = mysqlExecutor(client, {
+      answerLimitMs: this.#answerLimitMs,
+      maxPacket: this.#maxPacket,
+    });
+    const run: Executor["run"] = (sql, params) =>
+      this.#watch(client, () => executor.run(sql, params));
+    return {
+      query: (sql, params) => this.#watch(client, () => executor.query(sql, params)),
+      run,
+      runMany: async (sql, paramLists) => {
+        const changes: number[] = [];
+        for (const params of paramLists) changes.push(await run(sql, params));
+        return changes;
+      },
+    };
+  }
+
+  async #watch<T>(client: MysqlClient, statement: () => Promise<T>): Promise<T> {
+    const watched: Watched = {
+      serverId: client.threadId,
+      bytesWritten: () => client.stream?.bytesWritten ?? 0,
+      isWaiting: () => true,
+      giveUp: (error) => discard(client, error),
+    };
+    this.#silence.begin(watched);
+    try {
+      return await statement();
+    } finally {
+      this.#silence.end(watched);
     }
   }
 
@@ -185,7 +221,7 @@ export class MysqlConnection implements Connection {
     try {
       const { answerLimitMs } = this.#options;
       for (const sql of settings(answerLimitMs)) {
-        await answerOf("query", client, { sql }, answerLimitMs);
+        await this.#watch(client, () => answerOf("query", client, { sql }, answerLimitMs));
       }
     } catch (error) {
       discard(client);

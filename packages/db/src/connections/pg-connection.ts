@@ -5,6 +5,7 @@ import { BackendUnavailable } from "@tasks/core";
 import type { Connection, Executor } from "../connection.ts";
 import { whileBusy } from "./busy.ts";
 import { isUnanswered, toTasksError } from "./errors.ts";
+import { whileUngreeted } from "./greeting.ts";
 import { pgExecutor, type PgListener, type PgPool } from "./pg-client.ts";
 import { listen } from "./pg-listen.ts";
 
@@ -129,7 +130,7 @@ export class PgConnection implements Connection {
     try {
       return await whileBusy(() => {
         if (this.#isClosed) throw new BackendUnavailable(`${where}: it was closed.`);
-        return work();
+        return whileUngreeted(work);
       }, busyLimitMs);
     } catch (error) {
       throw toTasksError(error, where);
