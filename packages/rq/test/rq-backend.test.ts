@@ -8,7 +8,9 @@ import {
   task,
   taskLog,
   type EnqueueRequest,
+  type TaskRecord,
 } from "@tasks/core";
+import type { ClaimRequest, QueueWorker, WorkerSession } from "@tasks/core/worker";
 import { afterCommit, RQBackend } from "@tasks/rq";
 import { AbstractConnector, Cluster, Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
@@ -67,6 +69,24 @@ function requestOf(changes: Partial<EnqueueRequest>): EnqueueRequest {
 
 async function drain(backend: RQBackend): Promise<void> {
   await (await backend.createWorker({ batch: true, queueNames: ["*"] })).run();
+}
+
+/** Claims as a worker of its own would. */
+async function claim(
+  backend: RQBackend,
+  { limit, queueNames }: Pick<ClaimRequest, "limit" | "queueNames">,
+): Promise<readonly TaskRecord[]> {
+  const { store } = (await backend.createWorker()) as QueueWorker;
+  const session: WorkerSession = {
+    sessionId: createId(),
+    workerId: "w",
+    queueNames,
+    concurrency: 1,
+    leaseMs: 60_000,
+  };
+  await store.register(session);
+  const request = { session, limit, queueNames, excludeQueues: [], taskNames: [echo.name] };
+  return (await store.claim(request)).map((claimed) => claimed.record());
 }
 
 describe("options", () => {
@@ -204,6 +224,33 @@ describe("a heap of tasks that no worker here knows", () => {
     expect((await backend.counts()).READY).toBe(10_500);
     await backend.close();
   }, 30_000);
+});
+
+describe("a claim", () => {
+  it("takes what runs first of all queues", async () => {
+    const { backend } = openBackend({ queues: [] });
+    const queueNames = Array.from({ length: 20 }, (_, number) => `q${number}`);
+    for (const [number, queueName] of queueNames.entries()) {
+      for (const priority of [number, -number]) {
+        await echo.using({ queueName, priority }).enqueue(`${priority}`);
+      }
+    }
+    const claimed = await claim(backend, { limit: 6, queueNames: ["*"] });
+    expect(claimed.map(({ args }) => Number(args[0]))).toEqual([19, 18, 17, 16, 15, 14]);
+    await backend.close();
+  });
+
+  it("of large tasks takes fewer at once", async () => {
+    const { backend } = openBackend();
+    const large = "x".repeat(1_000_000);
+    for (let number = 0; number < 30; number++) await echo.enqueue(large);
+    const first = await claim(backend, { limit: 100, queueNames: ["default"] });
+    expect(first.length).toBeGreaterThan(10);
+    expect(first.length).toBeLessThan(20);
+    const rest = await claim(backend, { limit: 100, queueNames: ["default"] });
+    expect(first.length + rest.length).toBe(30);
+    await backend.close();
+  }, 20_000);
 });
 
 describe("large batches", () => {
