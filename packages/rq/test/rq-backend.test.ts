@@ -213,6 +213,32 @@ describe("an enqueue that is sent twice", () => {
   });
 });
 
+describe("an id", () => {
+  it("that is taken by something else is refused, and nothing of its batch is stored", async () => {
+    const { backend, prefix } = openBackend();
+    await echo.using({ runAfter: { hours: 1 } }).enqueue("so that there is a place of that name");
+    await client.hset(`{${prefix}}:default:7`, "name", "a job of BullMQ's");
+    for (const id of ["delayed", "7"]) {
+      const request = requestOf({ id, taskName: echo.name });
+      await expect(backend.enqueue(request)).rejects.toThrow(InvalidTask);
+      const batch = [requestOf({ taskName: echo.name }), request];
+      await expect(backend.enqueueMany(batch)).rejects.toThrow(/'(delayed|7)' is taken/);
+    }
+    expect((await backend.counts()).READY).toBe(1);
+    await backend.close();
+  });
+
+  it("that no result could be found by is refused", async () => {
+    const { backend } = openBackend();
+    for (const id of ["a:b", "", "x".repeat(65), "{a}"]) {
+      const request = requestOf({ id });
+      await expect(backend.enqueue(request)).rejects.toThrow(InvalidTask);
+      await expect(backend.enqueueMany([request])).rejects.toThrow(InvalidTask);
+    }
+    await backend.close();
+  });
+});
+
 describe("a heap of tasks that no worker here knows", () => {
   it("hides none that waits behind it", async () => {
     const { backend } = openBackend();
@@ -303,7 +329,7 @@ describe("a list", () => {
 });
 
 describe("keys", () => {
-  it("are gone when the last result is, but those that count and name queues", async () => {
+  it("are gone when the last result is, but the one that counts", async () => {
     const { backend, prefix } = openBackend();
     await echo.enqueueMany(Array.from({ length: 200 }, () => ["x"] as [string]));
     const failed = await fail.enqueue();
@@ -311,10 +337,7 @@ describe("keys", () => {
     await backend.prune({ minAgeMs: 0, failedMinAgeMs: 3_600_000 });
     await backend.delete(failed.id);
     const root = `{${prefix}}`;
-    expect((await keysOf(client, root)).toSorted()).toEqual([
-      `${root}:@queues`,
-      `${root}:@sequence`,
-    ]);
+    expect(await keysOf(client, root)).toEqual([`${root}:@sequence`]);
     await backend.close();
   });
 
