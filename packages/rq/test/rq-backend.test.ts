@@ -7,6 +7,7 @@ import {
   InvalidTaskBackend,
   task,
   taskLog,
+  TaskResultDoesNotExist,
   type EnqueueRequest,
   type TaskRecord,
 } from "@tasks/core";
@@ -225,6 +226,19 @@ describe("an id", () => {
       await expect(backend.enqueueMany(batch)).rejects.toThrow(/'(delayed|7)' is taken/);
     }
     expect((await backend.counts()).READY).toBe(1);
+    await backend.close();
+  });
+
+  it("that is the name of a key of BullMQ's is nobody's result", async () => {
+    const { backend } = openBackend();
+    await echo.enqueue("ready");
+    await echo.using({ runAfter: { hours: 1 } }).enqueue("later");
+    for (const id of ["prioritized", "delayed", "index", "active"]) {
+      expect(await backend.readRecord(id)).toBeUndefined();
+      await expect(backend.getResult(id)).rejects.toThrow(TaskResultDoesNotExist);
+      await expect(backend.cancel(id)).rejects.toThrow(TaskResultDoesNotExist);
+      await expect(backend.delete(id)).rejects.toThrow(TaskResultDoesNotExist);
+    }
     await backend.close();
   });
 

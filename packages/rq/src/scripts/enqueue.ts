@@ -22,7 +22,7 @@ local function holderOf(key)
   local holder = call('GET', own('unique:' .. key))
   if not holder then return nil end
   local queue, id = string.match(holder, '^([^:]*):(.*)$')
-  if queue and call('HEXISTS', of(queue, id), 'status') == 1 then return queue, id end
+  if queue and isOurs(queue, id) then return queue, id end
   return nil
 end
 
@@ -32,9 +32,8 @@ end
 
 -- A client may send a command twice when its connection broke: then the task is there.
 local function whatIs(queue, id)
-  local kind = call('TYPE', of(queue, id)).ok
-  if kind == 'none' then return 'free' end
-  return kind == 'hash' and call('HEXISTS', of(queue, id), 'status') == 1 and 'stored' or 'foreign'
+  if call('EXISTS', of(queue, id)) == 0 then return 'free' end
+  return isOurs(queue, id) and 'stored' or 'foreign'
 end
 
 if ARGV[1] == 'all' then

@@ -14,7 +14,7 @@ for at = 1, #ARGV, 2 do
   if queue == '' then queue = queueOf(id) end
   local fields = {}
   if queue then adopt(queue, now) end
-  if queue and call('HEXISTS', of(queue, id), 'status') == 1 then fields = call('HGETALL', of(queue, id)) end
+  if queue and isOurs(queue, id) then fields = call('HGETALL', of(queue, id)) end
   answer[#answer + 1] = { queue or '', fields }
 end
 return answer

@@ -80,10 +80,13 @@ local function wake()
   if call('DEL', own('idle')) == 1 then call('PUBLISH', own('work'), '') end
 end
 
+-- A key of that name may hold anything.
+local function isOurs(queue, id) return redis.pcall('HEXISTS', of(queue, id), 'status') == 1 end
+
 -- The queue a result is in, for those who know its id only.
 local function queueOf(id)
   for _, queue in ipairs(call('SMEMBERS', own('queues'))) do
-    if call('HEXISTS', of(queue, id), 'status') == 1 then return queue end
+    if isOurs(queue, id) then return queue end
   end
   return nil
 end
