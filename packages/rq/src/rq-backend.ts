@@ -145,8 +145,8 @@ export class RQBackend extends Backend {
   }
 
   /**
-   * A plain BullMQ queue on one of this backend's queues, for bull-board and other tools, over a connection of its own. Close it after use. Read with it;
-   * jobs that it adds are not tasks, and no worker of ours runs them.
+   * A plain BullMQ queue on one of this backend's queues, for bull-board and other tools, over a connection of its own. Close it after use. Jobs
+   * that it adds are not tasks, and no worker of ours runs them.
    */
   bullQueue(queueName: string): Promise<Queue> {
     return openBullQueue(this.#store, queueName);
