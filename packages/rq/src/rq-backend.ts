@@ -64,7 +64,7 @@ export class RQBackend extends Backend {
     this.supports = resolved.supports;
     const root = (): string =>
       this.alias === "default" ? `{${resolved.prefix}}` : `{${resolved.prefix}:${this.alias}}`;
-    this.#store = new RedisStore(redis, root, resolved.commandTimeoutMs);
+    this.#store = new RedisStore(redis, root, resolved);
     this.#records = new Records(this.#store);
     this.#enqueuer = new Enqueuer(this.#store);
     this.#monitor = new Monitor(this.#store, this.#records);

@@ -112,6 +112,7 @@ local function take(queue, id, fields, status)
   call('HSET', job, 'status', status, 'workers', workers, 'processedOn', now,
     'atm', (tonumber(attempts) or 0) + 1)
   if scope == 'until-started' then freeKey(queue, id, value(fields, 'uniqueKey'), scope) end
+  tell(queue, id, 'active', 'prev', 'waiting')
   local taken = takenOf[queue]
   if not taken then
     taken = {}

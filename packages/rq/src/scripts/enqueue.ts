@@ -105,6 +105,8 @@ for number = 0, count - 1 do
     call('HSET', of(queue, id), unpack(fields))
     enlist(queue, id, sequence + number + 1)
     place(queue, id, tonumber(priority), due, now)
+    tell(queue, id, 'added', 'name', ARGV[at + 3])
+    if due > now then tell(queue, id, 'delayed', 'delay', string.format('%.0f', due)) else tell(queue, id, 'waiting') end
     if not seen[queue] then
       seen[queue] = true
       call('SADD', own('queues'), queue)
