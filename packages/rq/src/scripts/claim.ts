@@ -68,6 +68,7 @@ local function promote(queue)
       if statusOf(values[1]) == 'READY' then
         due[#due + 1] = id
         call('HDEL', job, 'delay')
+        tell(queue, id, 'waiting', 'prev', 'delayed')
         add(of(queue, 'prioritized'), readyScore(tonumber(values[2]) or 101, tonumber(values[3]) or tonumber(values[4]) or now), id)
       else
         skipped = skipped + 1
