@@ -15,16 +15,20 @@ export class UnfencedRedis extends Redis {
 }
 
 function isSuccess(lua: string): boolean {
-  return lua.includes("'SUCCESSFUL', 'returnvalue'");
+  return lua.includes("'status', 'SUCCESSFUL'");
 }
 
 /** Takes away what stands between reading the attempt and answering with it. */
 function withoutFence(lua: string): string {
   const unfenced = lua.replace(
-    /(local function attempt\([^]*?'HMGET'[^\n]*\n)[^]*?(\n\s*return queue, values)/,
-    "$1$2",
+    /(local function attempt\([^]*?'HMGET'[^\n]*\n)[^]*?\nend/,
+    `$1
+  if not values[1] then return nil end
+  values[1] = 'RUNNING' .. string.match(values[1], ' .*')
+  return queue, values
+end`,
   );
-  if (unfenced === lua || unfenced.includes("~= token")) {
+  if (unfenced === lua || unfenced.includes("== token")) {
     throw new Error(`The fence of this script could not be taken away: ${lua}`);
   }
   return unfenced;

@@ -10,8 +10,9 @@ export const tasksRq: Contender = {
     local queue = '{tasks}:' .. name .. ':'
     for _, place in ipairs({ 'prioritized', 'delayed' }) do
       for _, id in ipairs(redis.call('ZRANGE', queue .. place, 0, -1)) do
-        redis.call('HSET', queue .. id, 'status', 'SUCCESSFUL', 'fence', 1, 'workers', '["worker"]',
-          'returnvalue', 'null', 'processedOn', 1700000000000, 'finishedOn', 1700000000000)
+        local number = string.match(redis.call('HGET', queue .. id, 'status'), '%d+$')
+        redis.call('HSET', queue .. id, 'status', 'SUCCESSFUL 1 0123456789ab ' .. number, 'workers', '["worker"]', 'atm', 1,
+          'processedOn', 1700000000000, 'finishedOn', 1700000000000)
         redis.call('ZADD', queue .. 'completed', 1700000000000, id)
       end
       redis.call('DEL', queue .. place)

@@ -9,11 +9,13 @@ import { transitions } from "@tasks/core/worker";
 
 import type { RedisStore, ScriptValue } from "./connection/redis-store.ts";
 import { deferred } from "./deferred.ts";
+import { isPossibleId } from "./ids.ts";
 import { toBullPriority, toJob, toRecord, type Fields } from "./record.ts";
 import { ENQUEUE } from "./scripts/enqueue.ts";
 
-/** Most tasks of separate calls in one script, so that neither Redis nor the event loop is held up. */
+/** Most tasks of separate calls in one script, and about how many bytes, so that neither Redis nor the event loop is held up. */
 const CHUNK = 500;
+const CHUNK_BYTES = 8 * 2 ** 20;
 /** Most tasks of one atomic batch: a script takes about a million values. */
 const MOST_AT_ONCE = 50_000;
 
@@ -39,7 +41,8 @@ export class Enqueuer {
     this.#store = store;
   }
 
-  enqueue(request: EnqueueRequest): Promise<Enqueued> {
+  async enqueue(request: EnqueueRequest): Promise<Enqueued> {
+    assertPossible(request);
     const { promise, resolve, reject } = deferred<Enqueued>();
     this.#waiting.push({ request, resolve, reject });
     if (!this.#isFlushing) {
@@ -57,6 +60,7 @@ export class Enqueuer {
         `A batch on Redis is one script, of at most ${MOST_AT_ONCE} tasks, not ${requests.length}. Enqueue it in parts.`,
       );
     }
+    requests.forEach(assertPossible);
     const answers = await this.#insert("all", requests);
     return answers.map((answer) => {
       if (answer instanceof TasksError) throw answer;
@@ -71,10 +75,19 @@ export class Enqueuer {
 
   async #flush(): Promise<void> {
     try {
-      while (this.#waiting.length > 0) await this.#settle(this.#waiting.splice(0, CHUNK));
+      while (this.#waiting.length > 0) await this.#settle(this.#takeChunk());
     } finally {
       this.#isFlushing = false;
     }
+  }
+
+  #takeChunk(): readonly Waiting[] {
+    let count = 0;
+    for (let bytes = 0; count < Math.min(CHUNK, this.#waiting.length); count++) {
+      bytes += this.#waiting[count]!.request.argsJson.length;
+      if (count > 0 && bytes > CHUNK_BYTES) break;
+    }
+    return this.#waiting.splice(0, count);
   }
 
   /** Stores a batch together; when the server refuses it, each by itself, so that a bad one fails alone. */
@@ -113,6 +126,14 @@ export class Enqueuer {
   }
 }
 
+/** @throws InvalidTask for an id that no key can hold. */
+function assertPossible({ id }: EnqueueRequest): void {
+  if (isPossibleId(id)) return;
+  throw new InvalidTask(
+    `On Redis an id has 1 to 64 letters, digits, "_", "." and "-"; ${JSON.stringify(id).slice(0, 80)} has not.`,
+  );
+}
+
 function pushValues(values: ScriptValue[], request: EnqueueRequest): void {
   const { runAfter, delayMs, metadata, unique } = request;
   values.push(
@@ -139,7 +160,10 @@ function stored(request: EnqueueRequest, now: Date): Enqueued {
 function duplicate(
   { taskName, unique }: EnqueueRequest,
   [, queue, id, fields]: Conflict,
-): Enqueued | DuplicateTask {
+): Enqueued | TasksError {
+  if (fields.length === 0) {
+    return new InvalidTask(`The id '${id}' is taken, in queue '${queue}', by what is no task.`);
+  }
   if (unique?.onConflict === "reject") return new DuplicateTask(taskName, id);
   return { record: toRecord(id, queue, toJob(fields)), deduplicated: true };
 }

@@ -8,18 +8,20 @@ import type { LeaseData } from "./lease.ts";
 
 /** Opens the client by which a lease thread renews its session's lease. A client that fails is closed, and another opened: it finds the new master. */
 export async function openLease({ source, lua, keys, values, leaseMs }: LeaseData): Promise<Lease> {
+  // A server that is silent is given up while there is time to ask another.
+  const patienceMs = Math.max(1000, leaseMs / 3);
   const client = createClient(source);
   // Whoever waits for a command is told; without a listener ioredis would print.
   client.on("error", () => undefined);
   try {
-    await within(leaseMs, client.connect());
+    await within(patienceMs, client.connect());
   } catch (error) {
     client.disconnect();
     throw error;
   }
   return {
     renew: async () => {
-      await within(leaseMs, client.call("EVAL", [lua, keys.length, ...keys, ...values]));
+      await within(patienceMs, client.call("EVAL", [lua, keys.length, ...keys, ...values]));
     },
     close: () => client.disconnect(),
   };

@@ -14,6 +14,7 @@ import {
 import { transitions } from "@tasks/core/worker";
 
 import type { RedisStore } from "./connection/redis-store.ts";
+import { isPossibleId } from "./ids.ts";
 import { toJob, toRecord, type Fields } from "./record.ts";
 import type { Records, Transition } from "./records.ts";
 import { COUNT, LIST, QUEUES } from "./scripts/monitor.ts";
@@ -222,11 +223,6 @@ function statusOf(state: TaskState): TaskStatus {
     case "lost":
       return "FAILED";
   }
-}
-
-function isPossibleId(id: unknown): id is string {
-  // Ids with a colon would reach other keys than those of jobs.
-  return typeof id === "string" && /^[A-Za-z0-9_.-]{1,64}$/.test(id);
 }
 
 function readCursor(cursor: string): string {

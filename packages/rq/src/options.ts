@@ -18,6 +18,8 @@ export interface RQBackendOptions extends BackendOptions, RedisSource {
   readonly heartbeat?: "thread" | "timer" | undefined;
   /** How long an answer of the server is waited for, in milliseconds, 100…600,000. @default 10000 */
   readonly commandTimeoutMs?: number | undefined;
+  /** Also tells BullMQ's `QueueEvents` what happens to tasks; every enqueuer and worker does that for itself. @default false */
+  readonly events?: boolean | undefined;
   /** Largest JSON text of one payload, in bytes, 1…100,000,000. @default 1048576 */
   readonly maxPayloadBytes?: number | undefined;
 }
@@ -31,6 +33,7 @@ export interface ResolvedOptions {
   /** The event loop renews leases, and nobody asked for it. */
   readonly isTimedUnasked: boolean;
   readonly commandTimeoutMs: number;
+  readonly events: boolean;
 }
 
 /** @throws TypeError for an unknown option. */
@@ -46,11 +49,14 @@ export function assertOptions(options: RQBackendOptions): void {
  */
 export function resolveOptions(options: RQBackendOptions, canThread: boolean): ResolvedOptions {
   const { prefix = "tasks", leaseMs = 15_000, commandTimeoutMs = 10_000 } = options;
-  const { maxPayloadBytes = 1_048_576 } = options;
+  const { maxPayloadBytes = 1_048_576, events = false } = options;
   assertPrefix(prefix);
   wholeNumber("leaseMs", leaseMs, 100, 3_600_000);
   wholeNumber("commandTimeoutMs", commandTimeoutMs, 100, 600_000);
   wholeNumber("maxPayloadBytes", maxPayloadBytes, 1, 100_000_000);
+  if (typeof events !== "boolean") {
+    throw new InvalidTaskBackend(`events must be true or false, not ${String(events)}.`);
+  }
   return {
     supports: Object.freeze({ ...SUPPORTS, maxPayloadBytes, recoveryMs: leaseMs + 2000 }),
     prefix,
@@ -58,6 +64,7 @@ export function resolveOptions(options: RQBackendOptions, canThread: boolean): R
     heartbeat: toHeartbeat(options.heartbeat, canThread),
     isTimedUnasked: options.heartbeat === undefined && !canThread,
     commandTimeoutMs,
+    events,
   };
 }
 
@@ -69,6 +76,7 @@ const OPTIONS: Readonly<Record<keyof RQBackendOptions, 1>> = {
   leaseMs: 1,
   heartbeat: 1,
   commandTimeoutMs: 1,
+  events: 1,
   maxPayloadBytes: 1,
 };
 

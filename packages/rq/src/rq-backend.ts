@@ -70,7 +70,7 @@ export class RQBackend extends Backend {
     this.supports = resolved.supports;
     const root = (): string =>
       this.alias === "default" ? `{${resolved.prefix}}` : `{${resolved.prefix}:${this.alias}}`;
-    this.#store = new RedisStore(redis, root, resolved.commandTimeoutMs);
+    this.#store = new RedisStore(redis, root, resolved);
     this.#records = new Records(this.#store);
     this.#enqueuer = new Enqueuer(this.#store);
     this.#monitor = new Monitor(this.#store, this.#records);
@@ -161,8 +161,8 @@ export class RQBackend extends Backend {
   }
 
   /**
-   * A plain BullMQ queue on one of this backend's queues, for bull-board and other tools, over a connection of its own. Close it after use. Read with it;
-   * jobs that it adds are not tasks, and no worker of ours runs them.
+   * A plain BullMQ queue on one of this backend's queues, for bull-board and other tools, over a connection of its own. Close it after use. Jobs
+   * that it adds are not tasks, and no worker of ours runs them.
    */
   bullQueue(queueName: string): Promise<Queue> {
     return openBullQueue(this.#store, queueName);

@@ -1,11 +1,13 @@
 import { SnoozeTask, task, TaskResultDoesNotExist, taskLog } from "@tasks/core";
-import type { Queue } from "bullmq";
+import { QueueEvents, type Queue } from "bullmq";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { openBackend } from "./support/open.ts";
+import { createClient, redisUrl } from "./support/redis.ts";
 
 taskLog.connect(() => undefined);
 
+const client = createClient();
 const add = task({ name: "bullmq.add" }, (a: number, b: number) => a + b);
 const fail = task({ name: "bullmq.fail" }, (): null => {
   throw new TypeError("on purpose");
@@ -162,6 +164,62 @@ describe("BullMQ's own queue", () => {
     const { results } = await backend.list();
     expect(results.map(({ id }) => id)).toEqual([kept.id]);
     expect((await backend.getResult(kept.id)).returnValue).toBe(7);
+  });
+});
+
+describe("BullMQ's QueueEvents", () => {
+  it("hear with the option `events` what happens to tasks", async () => {
+    const { backend, prefix } = openBackend({ events: true });
+    const queue = await backend.bullQueue("default");
+    const { hostname, port } = new URL(redisUrl());
+    const connection = { host: hostname, port: Number(port) };
+    const events = new QueueEvents("default", { prefix: `{${prefix}}`, connection });
+    onTestFinished(async () => {
+      await Promise.all([events.close(), queue.close(), backend.close()]);
+    });
+    const heard: unknown[] = [];
+    const names = ["waiting", "delayed", "active", "progress", "completed", "failed", "removed"];
+    for (const name of names as "waiting"[]) {
+      events.on(name, ({ jobId: _jobId, ...event }: { readonly jobId: string }) =>
+        heard.push([name, event]),
+      );
+    }
+    await events.waitUntilReady();
+    const drain = async (): Promise<void> => (await backend.createWorker({ batch: true })).run();
+    const added = await add.enqueue(1, 2);
+    const job = (await queue.getJob(added.id))!;
+    const outcome = job.waitUntilFinished(events, 5000);
+    await drain();
+    expect(await outcome).toBe(3);
+    await fail.enqueue();
+    await drain();
+    await advance.enqueue();
+    await drain();
+    await add.using({ runAfter: { hours: 1 } }).enqueue(1, 2);
+    await backend.delete(added.id);
+    await expect.poll(() => heard.at(-1)).toMatchObject(["removed", { prev: "completed" }]);
+    expect(heard).toEqual([
+      ["waiting", {}],
+      ["active", { prev: "waiting" }],
+      ["completed", { returnvalue: 3, prev: "active" }],
+      ["waiting", {}],
+      ["active", { prev: "waiting" }],
+      ["failed", { failedReason: "on purpose", prev: "active" }],
+      ["waiting", {}],
+      ["active", { prev: "waiting" }],
+      ["progress", { data: { done: 3 } }],
+      ["completed", { returnvalue: null, prev: "active" }],
+      ["delayed", { delay: expect.any(Number) as number }],
+      ["removed", { prev: "completed" }],
+    ]);
+  });
+
+  it("hear nothing without it", async () => {
+    const { backend, prefix } = openBackend();
+    await add.enqueue(1, 2);
+    await (await backend.createWorker({ batch: true })).run();
+    expect(await client.exists(`{${prefix}}:default:events`)).toBe(0);
+    await backend.close();
   });
 });
 

@@ -7,8 +7,11 @@ import {
   InvalidTaskBackend,
   task,
   taskLog,
+  TaskResultDoesNotExist,
   type EnqueueRequest,
+  type TaskRecord,
 } from "@tasks/core";
+import type { ClaimRequest, QueueWorker, WorkerSession } from "@tasks/core/worker";
 import { afterCommit, RQBackend } from "@tasks/rq";
 import { AbstractConnector, Cluster, Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis-5";
@@ -67,6 +70,24 @@ function requestOf(changes: Partial<EnqueueRequest>): EnqueueRequest {
 
 async function drain(backend: RQBackend): Promise<void> {
   await (await backend.createWorker({ batch: true, queueNames: ["*"] })).run();
+}
+
+/** Claims as a worker of its own would. */
+async function claim(
+  backend: RQBackend,
+  { limit, queueNames }: Pick<ClaimRequest, "limit" | "queueNames">,
+): Promise<readonly TaskRecord[]> {
+  const { store } = (await backend.createWorker()) as QueueWorker;
+  const session: WorkerSession = {
+    sessionId: createId(),
+    workerId: "w",
+    queueNames,
+    concurrency: 1,
+    leaseMs: 60_000,
+  };
+  await store.register(session);
+  const request = { session, limit, queueNames, excludeQueues: [], taskNames: [echo.name] };
+  return (await store.claim(request)).map((claimed) => claimed.record());
 }
 
 describe("options", () => {
@@ -201,6 +222,45 @@ describe("an enqueue that is sent twice", () => {
   });
 });
 
+describe("an id", () => {
+  it("that is taken by something else is refused, and nothing of its batch is stored", async () => {
+    const { backend, prefix } = openBackend();
+    await echo.using({ runAfter: { hours: 1 } }).enqueue("so that there is a place of that name");
+    await client.hset(`{${prefix}}:default:7`, "name", "a job of BullMQ's");
+    for (const id of ["delayed", "7"]) {
+      const request = requestOf({ id, taskName: echo.name });
+      await expect(backend.enqueue(request)).rejects.toThrow(InvalidTask);
+      const batch = [requestOf({ taskName: echo.name }), request];
+      await expect(backend.enqueueMany(batch)).rejects.toThrow(/'(delayed|7)' is taken/);
+    }
+    expect((await backend.counts()).READY).toBe(1);
+    await backend.close();
+  });
+
+  it("that is the name of a key of BullMQ's is nobody's result", async () => {
+    const { backend } = openBackend();
+    await echo.enqueue("ready");
+    await echo.using({ runAfter: { hours: 1 } }).enqueue("later");
+    for (const id of ["prioritized", "delayed", "index", "active"]) {
+      expect(await backend.readRecord(id)).toBeUndefined();
+      await expect(backend.getResult(id)).rejects.toThrow(TaskResultDoesNotExist);
+      await expect(backend.cancel(id)).rejects.toThrow(TaskResultDoesNotExist);
+      await expect(backend.delete(id)).rejects.toThrow(TaskResultDoesNotExist);
+    }
+    await backend.close();
+  });
+
+  it("that no result could be found by is refused", async () => {
+    const { backend } = openBackend();
+    for (const id of ["a:b", "", "x".repeat(65), "{a}"]) {
+      const request = requestOf({ id });
+      await expect(backend.enqueue(request)).rejects.toThrow(InvalidTask);
+      await expect(backend.enqueueMany([request])).rejects.toThrow(InvalidTask);
+    }
+    await backend.close();
+  });
+});
+
 describe("a heap of tasks that no worker here knows", () => {
   it("hides none that waits behind it", async () => {
     const { backend } = openBackend();
@@ -212,6 +272,33 @@ describe("a heap of tasks that no worker here knows", () => {
     expect((await backend.counts()).READY).toBe(10_500);
     await backend.close();
   }, 30_000);
+});
+
+describe("a claim", () => {
+  it("takes what runs first of all queues", async () => {
+    const { backend } = openBackend({ queues: [] });
+    const queueNames = Array.from({ length: 20 }, (_, number) => `q${number}`);
+    for (const [number, queueName] of queueNames.entries()) {
+      for (const priority of [number, -number]) {
+        await echo.using({ queueName, priority }).enqueue(`${priority}`);
+      }
+    }
+    const claimed = await claim(backend, { limit: 6, queueNames: ["*"] });
+    expect(claimed.map(({ args }) => Number(args[0]))).toEqual([19, 18, 17, 16, 15, 14]);
+    await backend.close();
+  });
+
+  it("of large tasks takes fewer at once", async () => {
+    const { backend } = openBackend();
+    const large = "x".repeat(1_000_000);
+    for (let number = 0; number < 30; number++) await echo.enqueue(large);
+    const first = await claim(backend, { limit: 100, queueNames: ["default"] });
+    expect(first.length).toBeGreaterThan(10);
+    expect(first.length).toBeLessThan(20);
+    const rest = await claim(backend, { limit: 100, queueNames: ["default"] });
+    expect(first.length + rest.length).toBe(30);
+    await backend.close();
+  }, 20_000);
 });
 
 describe("large batches", () => {
@@ -264,7 +351,7 @@ describe("a list", () => {
 });
 
 describe("keys", () => {
-  it("are gone when the last result is, but those that count and name queues", async () => {
+  it("are gone when the last result is, but the one that counts", async () => {
     const { backend, prefix } = openBackend();
     await echo.enqueueMany(Array.from({ length: 200 }, () => ["x"] as [string]));
     const failed = await fail.enqueue();
@@ -272,10 +359,7 @@ describe("keys", () => {
     await backend.prune({ minAgeMs: 0, failedMinAgeMs: 3_600_000 });
     await backend.delete(failed.id);
     const root = `{${prefix}}`;
-    expect((await keysOf(client, root)).toSorted()).toEqual([
-      `${root}:@queues`,
-      `${root}:@sequence`,
-    ]);
+    expect(await keysOf(client, root)).toEqual([`${root}:@sequence`]);
     await backend.close();
   });
 

@@ -1,3 +1,7 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:tls";
+
 import { createId } from "@tasks/core";
 import { describe, expect, it, onTestFinished } from "vitest";
 
@@ -27,6 +31,24 @@ describe("the connection of a lease thread", () => {
       connection.send("EVAL", "return redis.call('EXISTS', KEYS[1])", 1, text),
     ];
     expect(await Promise.all(replies)).toEqual(["OK", String(Buffer.byteLength(text)), "1"]);
+  });
+
+  it("may be encrypted, to a name or an address", async () => {
+    const key = { psk: Buffer.from("0123456789abcdef"), identity: "lease" };
+    const common = { ciphers: "PSK", maxVersion: "TLSv1.2" } as const;
+    const server = createServer({ ...common, pskCallback: () => key.psk }, (socket) => {
+      socket.on("data", () => socket.write("+OK\r\n")).on("error", () => undefined);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const checkServerIdentity = (): undefined => undefined;
+    const tls = { ...common, pskCallback: () => key, checkServerIdentity };
+    for (const host of ["127.0.0.1", "localhost"]) {
+      const connection = await WireConnection.open({ host, port, tls }, 1000);
+      expect(await connection.send("PING")).toBe("OK");
+      connection.close();
+    }
   });
 
   it("signs in, and works in its database", async () => {

@@ -29,9 +29,18 @@ const SERVER_ERRORS: readonly string[] = [
 export function toTasksError(error: unknown): TasksError {
   if (TasksError.is(error)) return error;
   const message = redact(error instanceof Error ? error.message : String(error));
-  const options = { cause: error };
+  const options = { cause: withoutCommand(error) };
   if (isAboutData(error)) return new InvalidTask(`Redis refused a command: ${message}`, options);
   return new BackendUnavailable(`Redis: ${message}${advice(message)}`, options);
+}
+
+/** What the client threw, without the command that it was about: its arguments are a password, or those of tasks. */
+function withoutCommand(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, stack = "", code } = error as NodeJS.ErrnoException;
+  const copy = new Error(redact(message));
+  copy.stack = redact(stack);
+  return Object.assign(copy, { name }, code === undefined ? {} : { code });
 }
 
 /** The server does not know a script by its digest. */

@@ -1,7 +1,8 @@
 import { BackendUnavailable } from "@tasks/core";
 import type { Redis } from "ioredis";
 
-import type { Script } from "../scripts/script.ts";
+import type { ResolvedOptions } from "../options.ts";
+import type { CompiledScript, Script } from "../scripts/script.ts";
 import type { RedisClient } from "./client.ts";
 import { isUnknownScript, toTasksError } from "./errors.ts";
 import type { OpenedRedis } from "./open-redis.ts";
@@ -18,6 +19,7 @@ export class RedisStore {
   readonly #redis: OpenedRedis;
   readonly #root: () => string;
   readonly #timeoutMs: number;
+  readonly #tellsEvents: boolean;
   #becomingReady: Promise<void> | undefined;
   #interruptions = 0;
   readonly #onInterruption = (): void => {
@@ -26,10 +28,15 @@ export class RedisStore {
   #isClosed = false;
 
   /** @param root what all keys begin with; asked for at each call, as the alias in it is known after configuration only. */
-  constructor(redis: OpenedRedis, root: () => string, timeoutMs: number) {
+  constructor(
+    redis: OpenedRedis,
+    root: () => string,
+    { commandTimeoutMs, events }: Pick<ResolvedOptions, "commandTimeoutMs" | "events">,
+  ) {
     this.#redis = redis;
     this.#root = root;
-    this.#timeoutMs = timeoutMs;
+    this.#timeoutMs = commandTimeoutMs;
+    this.#tellsEvents = events;
     // A cluster tells of each connection by itself.
     redis.client.on("close", this.#onInterruption).on("-node", this.#onInterruption);
   }
@@ -63,7 +70,7 @@ export class RedisStore {
   /** Runs a script. @throws BackendUnavailable; InvalidTask when the values are refused. */
   async run(script: Script, values: readonly ScriptValue[] = []): Promise<unknown> {
     if (this.client.status !== "ready" || this.#isClosed) await this.#ready();
-    return this.bounded(this.#eval(script, values));
+    return this.bounded(this.#eval(this.#tellsEvents ? script.withEvents : script, values));
   }
 
   /** Waits for a connection, then for the answer of a command. */
@@ -94,7 +101,7 @@ export class RedisStore {
     if (this.#redis.isOwn) this.client.disconnect();
   }
 
-  async #eval(script: Script, values: readonly ScriptValue[]): Promise<unknown> {
+  async #eval(script: CompiledScript, values: readonly ScriptValue[]): Promise<unknown> {
     const { client, keys } = this;
     const rest = [keys.length, ...keys, ...values];
     try {

@@ -1,4 +1,4 @@
-import { connect as connectPlain, type Socket } from "node:net";
+import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 import type { ClientOptions } from "./client.ts";
@@ -41,7 +41,7 @@ export class WireConnection {
     const socket =
       tls === undefined
         ? connectPlain({ host, port })
-        : connectTls({ host, port, servername: host, ...tls });
+        : connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...tls });
     const connection = new WireConnection(socket);
     socket.setTimeout(timeoutMs, () => socket.destroy(new Error("Redis does not answer.")));
     if (password != null) {

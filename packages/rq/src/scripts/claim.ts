@@ -56,9 +56,10 @@ renew(now)
 local worker, limit, only, passedOver = ARGV[4], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 local queues, known = readServed(8)
 
--- At most so many jobs are looked at in one claim, so that a heap of unknown ones does not hold up the server.
-local PAGE, MOST = 500, 5000
-local lookOnFrom = 0
+-- At most so many jobs are looked at in one claim, so that a heap of unknown ones does not hold up the server, and so many bytes are answered with.
+local PAGE, MOST, BYTES = 500, 5000, 16 * 2 ^ 20
+local most = math.max(PAGE, math.floor(MOST / math.max(1, #queues)))
+local lookOnFrom, bytes = 0, 0
 
 local function promote(queue)
   local delayed = of(queue, 'delayed')
@@ -73,6 +74,7 @@ local function promote(queue)
       if statusOf(values[1]) == 'READY' then
         due[#due + 1] = id
         call('HDEL', job, 'delay')
+        tell(queue, id, 'waiting', 'prev', 'delayed')
         add(of(queue, 'prioritized'), readyScore(tonumber(values[2]) or 101, tonumber(values[3]) or tonumber(values[4]) or now), id)
       else
         skipped = skipped + 1
@@ -97,6 +99,7 @@ local function take(queue, id, fields, status)
   local workers, attempts, scope, started, processed
   for index = 1, #fields, 2 do
     local name = fields[index]
+    bytes = bytes + #fields[index + 1]
     if name == 'workers' then workers = fields[index + 1]
     elseif name == 'atm' then attempts = fields[index + 1]
     elseif name == 'uniqueScope' then scope = fields[index + 1]
@@ -116,6 +119,7 @@ local function take(queue, id, fields, status)
   call('HSET', job, 'status', status, 'workers', workers, 'processedOn', now,
     'atm', (tonumber(attempts) or 0) + 1)
   if scope == 'until-started' then freeKey(queue, id, value(fields, 'uniqueKey'), scope) end
+  tell(queue, id, 'active', 'prev', 'waiting')
   local taken = takenOf[queue]
   if not taken then
     taken = {}
@@ -136,43 +140,52 @@ local function readyStatus(fields)
   return nil
 end
 
--- The first of a queue that this worker knows, with their scores.
-local function candidates(queue)
-  local found, from = {}, passedOver
-  local prioritized = of(queue, 'prioritized')
-  -- Jobs of others may be large, and there may be many: once one was met, they are known by their names.
-  local isWary = passedOver > 0
-  while #found < limit do
-    if from >= passedOver + MOST then
-      lookOnFrom = from
-      return found
-    end
-    local size = isWary and PAGE or math.min(PAGE, limit - #found + 8)
-    local page = call('ZRANGE', prioritized, from, from + size - 1, 'WITHSCORES')
-    local gone = {}
-    for index = 1, #page, 2 do
-      local id, score = page[index], tonumber(page[index + 1])
-      if score >= 0 then return found end
-      local job = of(queue, id)
-      if not isWary or known[call('HGET', job, 'name')] then
-        local fields = call('HGETALL', job)
-        local status = readyStatus(fields)
-        if #fields == 0 then gone[#gone + 1] = id
-        elseif status then found[#found + 1] = { score, id, queue, fields, status }
-        else isWary = true end
-      end
-      if #found == limit then break end
-    end
-    if #gone > 0 then call('ZREM', prioritized, unpack(gone)) end
-    if #page < 2 * size then return found end
-    from = from + size - #gone
+-- Walks the ready jobs of a queue, a page at a time: source.id and source.score are the next one's, nil at the end.
+local function turnPage(source)
+  local prioritized = of(source.queue, 'prioritized')
+  if #source.gone > 0 then call('ZREM', prioritized, unpack(source.gone)) end
+  if source.page then source.from = source.from + #source.page / 2 - #source.gone end
+  source.page, source.at, source.gone = {}, 1, {}
+  if source.from >= passedOver + most then
+    if lookOnFrom == 0 or source.from < lookOnFrom then lookOnFrom = source.from end
+    return
   end
-  return found
+  local size = source.isWary and PAGE or math.min(PAGE, limit + 8)
+  source.page = call('ZRANGE', prioritized, source.from, source.from + size - 1, 'WITHSCORES')
+end
+
+local function advance(source)
+  source.at = source.at + 2
+  if source.at > #source.page then turnPage(source) end
+  source.id, source.score = source.page[source.at], tonumber(source.page[source.at + 1])
+  -- The first that is not ours: behind it there are none of ours.
+  if source.score and source.score >= 0 then source.id = nil end
+end
+
+local function walk(queue)
+  -- Jobs of others may be large, and there may be many: once one was met, they are known by their names.
+  local source = { queue = queue, from = passedOver, isWary = passedOver > 0, page = nil, at = 1, gone = {} }
+  turnPage(source)
+  source.at = -1
+  advance(source)
+  return source
 end
 
 local function runsBefore(a, b)
-  if a[1] ~= b[1] then return a[1] < b[1] end
-  return a[2] < b[2]
+  if a.score ~= b.score then return a.score < b.score end
+  return a.id < b.id
+end
+
+local function takeNext(source)
+  local id, job = source.id, of(source.queue, source.id)
+  if not source.isWary or known[call('HGET', job, 'name')] then
+    local fields = call('HGETALL', job)
+    local status = readyStatus(fields)
+    if #fields == 0 then source.gone[#source.gone + 1] = id
+    elseif status then take(source.queue, id, fields, status)
+    else source.isWary = true end
+  end
+  advance(source)
 end
 
 if only ~= '' then
@@ -183,19 +196,23 @@ if only ~= '' then
     if status then take(queue, only, fields, status) end
   end
 else
-  local first = {}
+  local sources = {}
   for _, queue in ipairs(queues) do
     adopt(queue, now)
     promote(queue)
     addAll()
-    local found = candidates(queue)
-    if #first == 0 then first = found
-    else for _, candidate in ipairs(found) do first[#first + 1] = candidate end end
+    sources[#sources + 1] = walk(queue)
   end
-  if #queues > 1 then table.sort(first, runsBefore) end
-  for index = 1, math.min(limit, #first) do
-    local candidate = first[index]
-    take(candidate[3], candidate[2], candidate[4], candidate[5])
+  while #claimed < limit and bytes < BYTES do
+    local first
+    for _, source in ipairs(sources) do
+      if source.id and (not first or runsBefore(source, first)) then first = source end
+    end
+    if not first then break end
+    takeNext(first)
+  end
+  for _, source in ipairs(sources) do
+    if #source.gone > 0 then call('ZREM', of(source.queue, 'prioritized'), unpack(source.gone)) end
   end
 end
 

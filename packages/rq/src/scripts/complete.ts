@@ -50,6 +50,7 @@ for at = 1, #ARGV, 7 do
     call('LREM', of(queue, 'active'), -1, id)
     add(of(queue, 'completed'), now, id)
     freeKey(queue, id, values[3], values[4])
+    tell(queue, id, 'completed', 'returnvalue', ARGV[at + 3], 'prev', 'active')
     local members = held[ARGV[at + 2]]
     if not members then
       members = {}
@@ -76,7 +77,10 @@ for at = 1, #ARGV, 6 do
   local queue = attempt(ARGV[at], ARGV[at + 1], ARGV[at + 2])
   if queue then
     local job = of(queue, ARGV[at + 1])
-    if ARGV[at + 3] ~= '' then call('HSET', job, 'progress', ARGV[at + 3]) end
+    if ARGV[at + 3] ~= '' then
+      call('HSET', job, 'progress', ARGV[at + 3])
+      tell(queue, ARGV[at + 1], 'progress', 'data', ARGV[at + 3])
+    end
     if ARGV[at + 4] ~= '' then call('HSET', job, 'metadata', ARGV[at + 4]) end
     if ARGV[at + 5] ~= '' then keepLogs(job, ARGV[at + 5]) end
   end

@@ -7,7 +7,8 @@ import { defineScript, type Script } from "./script.ts";
  * Arguments: "all" for all or none, else "each"; then for each request queue, id, task name, arguments, BullMQ's priority, maxLost, metadata, due time,
  * delay, unique key, scope, window, and "reject" for a conflict that is an error. Empty texts stand for nothing.
  *
- * Answers with the time, and one entry for each request that was not stored: its number, queue and hash of the holder of its key.
+ * Answers with the time, and one entry for each request that was not stored: its number, queue, id and hash of the holder of its key; without a hash, its id
+ * is the name of a key that is none of ours.
  * With "all", the first conflict that is an error is the only answer.
  */
 export const ENQUEUE: Script = defineScript(
@@ -21,7 +22,7 @@ local function holderOf(key)
   local holder = call('GET', own('unique:' .. key))
   if not holder then return nil end
   local queue, id = string.match(holder, '^([^:]*):(.*)$')
-  if queue and call('HEXISTS', of(queue, id), 'status') == 1 then return queue, id end
+  if queue and isOurs(queue, id) then return queue, id end
   return nil
 end
 
@@ -29,12 +30,20 @@ local function conflict(number, queue, id)
   return { number, queue, id, call('HGETALL', of(queue, id)) }
 end
 
+-- A client may send a command twice when its connection broke: then the task is there.
+local function whatIs(queue, id)
+  if call('EXISTS', of(queue, id)) == 0 then return 'free' end
+  return isOurs(queue, id) and 'stored' or 'foreign'
+end
+
 if ARGV[1] == 'all' then
   local taken = {}
   for number = 0, count - 1 do
     local at = 1 + number * stride
     local key = ARGV[at + 10]
-    if key ~= '' and call('EXISTS', of(ARGV[at + 1], ARGV[at + 2])) == 0 then
+    local found = whatIs(ARGV[at + 1], ARGV[at + 2])
+    if found == 'foreign' then return { now, { number, ARGV[at + 1], ARGV[at + 2], {} } } end
+    if key ~= '' and found == 'free' then
       local queue, id = holderOf(key)
       if taken[key] then queue, id = ARGV[at + 1], taken[key] end
       if not id then taken[key] = ARGV[at + 2]
@@ -49,12 +58,13 @@ local seen = {}
 for number = 0, count - 1 do
   local at = 1 + number * stride
   local queue, id, priority, key = ARGV[at + 1], ARGV[at + 2], ARGV[at + 5], ARGV[at + 10]
-  -- A client may send a command twice when its connection broke.
-  local isStored = call('EXISTS', of(queue, id)) == 1
+  local found = whatIs(queue, id)
   local holderQueue, holder
-  if key ~= '' and not isStored then holderQueue, holder = holderOf(key) end
-  if isStored then
+  if key ~= '' and found == 'free' then holderQueue, holder = holderOf(key) end
+  if found == 'stored' then
     -- Nothing is left to do.
+  elseif found == 'foreign' then
+    answer[#answer + 1] = { number, queue, id, {} }
   elseif holder then
     answer[#answer + 1] = conflict(number, holderQueue, holder)
   else
@@ -95,6 +105,8 @@ for number = 0, count - 1 do
     call('HSET', of(queue, id), unpack(fields))
     enlist(queue, id, sequence + number + 1)
     place(queue, id, tonumber(priority), due, now)
+    tell(queue, id, 'added', 'name', ARGV[at + 3])
+    if due > now then tell(queue, id, 'delayed', 'delay', string.format('%.0f', due)) else tell(queue, id, 'waiting') end
     if not seen[queue] then
       seen[queue] = true
       call('SADD', own('queues'), queue)

@@ -30,6 +30,9 @@ local function unlist(queue, id, number)
   if not first then return end
   local part = index .. ':' .. first
   call('ZREM', part, id)
-  if call('EXISTS', part) == 0 then call('ZREM', index, first) end
+  if call('EXISTS', part) == 1 then return end
+  call('ZREM', index, first)
+  -- Whoever looks for a result looks in every queue that is known.
+  if call('EXISTS', index) == 0 then call('SREM', own('queues'), queue) end
 end
 `;

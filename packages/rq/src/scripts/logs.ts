@@ -7,7 +7,7 @@ local function keepLogs(job, json)
   local shown = job .. ':logs'
   call('DEL', shown)
   for _, entry in ipairs(entries) do
-    call('RPUSH', shown, entry.loggedAt .. ' #' .. entry.attempt .. ' ' .. entry.level .. ': ' .. entry.message)
+    call('RPUSH', shown, string.format('%s #%s %s: %s', entry.loggedAt, entry.attempt, entry.level, entry.message))
   end
 end
 `;

@@ -16,7 +16,7 @@ for at = 1, #ARGV, 2 do
   if queue == '' then queue = queueOf(id) end
   local fields = {}
   if queue then adopt(queue, now) end
-  if queue and call('HEXISTS', of(queue, id), 'status') == 1 then
+  if queue and isOurs(queue, id) then
     fields = call('HGETALL', of(queue, id))
     if isPaused(queue) then fields[#fields + 1], fields[#fields + 2] = 'isPaused', '1' end
   end
@@ -68,12 +68,20 @@ while at <= #ARGV do
         call('ZREM', of(queue, before == 'FAILED' and 'failed' or 'completed'), id)
       end
       if after == 'READY' then
-        place(queue, id, tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), now)
+        local due = tonumber(ARGV[at + 7])
+        place(queue, id, tonumber(ARGV[at + 6]), due, now)
+        if due > now then tell(queue, id, 'delayed', 'delay', ARGV[at + 7])
+        else tell(queue, id, 'waiting', 'prev', before == 'RUNNING' and 'active' or 'failed') end
         wakes = true
       else
         add(of(queue, after == 'FAILED' and 'failed' or 'completed'), now, id)
         freeKey(queue, id, values[3], values[4])
         finished[#finished + 1] = id
+        if after == 'FAILED' then
+          tell(queue, id, 'failed', 'failedReason', call('HGET', job, 'failedReason') or '', 'prev', 'active')
+        else
+          tell(queue, id, 'completed', 'returnvalue', call('HGET', job, 'returnvalue') or 'null', 'prev', 'active')
+        end
       end
     end
   end
@@ -91,10 +99,12 @@ return answers
 const REMOVE = `
 local PLACES = { READY = { 'prioritized', 'delayed' }, SUCCESSFUL = { 'completed' }, FAILED = { 'failed' } }
 local function remove(queue, id, values)
-  for _, name in ipairs(PLACES[statusOf(values[1])] or {}) do call('ZREM', of(queue, name), id) end
+  local places = PLACES[statusOf(values[1])] or {}
+  for _, name in ipairs(places) do call('ZREM', of(queue, name), id) end
   unlist(queue, id, numberOf(values[1]))
   freeKey(queue, id, values[2], values[3])
   call('DEL', of(queue, id), of(queue, id) .. ':logs')
+  tell(queue, id, 'removed', 'prev', places[1] or '')
 end
 `;
 

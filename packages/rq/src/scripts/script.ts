@@ -1,9 +1,16 @@
 import { createHash } from "node:crypto";
 
+import { EVENTS, SILENT } from "./events.ts";
+
 /** A Lua script, and the digest by which a server that has seen it knows it. */
-export interface Script {
+export interface CompiledScript {
   readonly lua: string;
   readonly sha: string;
+}
+
+/** A script, and the same telling BullMQ's `QueueEvents` what it does. */
+export interface Script extends CompiledScript {
+  readonly withEvents: CompiledScript;
 }
 
 /**
@@ -13,7 +20,14 @@ export interface Script {
  * root keeps everything on one node of a cluster.
  */
 export function defineScript(...parts: readonly string[]): Script {
-  const lua = [PRELUDE, ...parts].join("\n");
+  return {
+    ...compile(PRELUDE, SILENT, ...parts),
+    withEvents: compile(PRELUDE, EVENTS, ...parts),
+  };
+}
+
+function compile(...parts: readonly string[]): CompiledScript {
+  const lua = parts.join("\n");
   return { lua, sha: createHash("sha1").update(lua).digest("hex") };
 }
 
@@ -80,10 +94,13 @@ local function wake()
   if call('DEL', own('idle')) == 1 then call('PUBLISH', own('work'), '') end
 end
 
+-- A key of that name may hold anything.
+local function isOurs(queue, id) return redis.pcall('HEXISTS', of(queue, id), 'status') == 1 end
+
 -- The queue a result is in, for those who know its id only.
 local function queueOf(id)
   for _, queue in ipairs(call('SMEMBERS', own('queues'))) do
-    if call('HEXISTS', of(queue, id), 'status') == 1 then return queue end
+    if isOurs(queue, id) then return queue end
   end
   return nil
 end

@@ -37,15 +37,20 @@ return 1
 export const FIND_LOST: Script = defineScript(`
 local now = clock()
 local most, grace = tonumber(ARGV[1]), tonumber(ARGV[2])
-local found = {}
+-- They are read as a whole afterwards.
+local BYTES = 32 * 2 ^ 20
+local found, bytes = {}, 0
 for _, session in ipairs(call('ZRANGEBYSCORE', own('leases'), '-inf', now, 'LIMIT', 0, 1000)) do
   local held = call('SRANDMEMBER', own('held:' .. session), most - #found / 2)
   for _, member in ipairs(held) do
     local queue, id = string.match(member, '^([^:]*):(.*)$')
     local status = call('HGET', of(queue, id), 'status')
     if status and string.match(status, '^RUNNING %d+ (%S+)') == session then
-      found[#found + 1] = queue
-      found[#found + 1] = id
+      if bytes < BYTES then
+        found[#found + 1] = queue
+        found[#found + 1] = id
+        bytes = bytes + call('HSTRLEN', of(queue, id), 'data')
+      end
     else
       call('SREM', own('held:' .. session), member)
     end
@@ -54,7 +59,7 @@ for _, session in ipairs(call('ZRANGEBYSCORE', own('leases'), '-inf', now, 'LIMI
     call('ZREM', own('leases'), session)
     call('HDEL', own('sessions'), session)
   end
-  if #found >= 2 * most then break end
+  if #found >= 2 * most or bytes >= BYTES then break end
 end
 return found
 `);
