@@ -46,6 +46,30 @@ describe("a network that swallows everything", () => {
     await vi.waitFor(async () => expect((await backend.counts()).READY).toBe(1), RESUMED);
   });
 
+  it("is over for a worker soon after it is, long before commandTimeoutMs", async () => {
+    const { backend, network } = await open({});
+    const worker = await backend.createWorker();
+    const running = worker.run();
+    await (await note.enqueue(createId())).wait({ timeoutMs: 5000 });
+    network.swallow();
+    const swallowed = note.enqueue(createId()).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    network.pass();
+    const backAtMs = performance.now();
+    await swallowed;
+    await vi.waitFor(
+      async () => {
+        const result = await note.enqueue(createId());
+        await result.wait({ timeoutMs: 1000 });
+      },
+      { timeout: 5000 },
+    );
+    // Two seconds, and one for a busy machine.
+    expect(performance.now() - backAtMs).toBeLessThan(3000);
+    await worker.stop();
+    await running;
+  }, 15_000);
+
   it("costs a worker nothing but the time: what ended meanwhile is stored once, and the next task runs", async () => {
     const { backend, network } = await open({ commandTimeoutMs: 300, leaseMs: 10_000 });
     const worker = await backend.createWorker();

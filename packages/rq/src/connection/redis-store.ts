@@ -7,6 +7,7 @@ import type { RedisClient } from "./client.ts";
 import { isUnknownScript, toTasksError } from "./errors.ts";
 import type { OpenedRedis } from "./open-redis.ts";
 import { afterSilence } from "./patience.ts";
+import { SilenceWatch } from "./silence.ts";
 
 /** How long a call waits for a connection, in milliseconds: long enough for a restart of the server. */
 const READY_MS = 2000;
@@ -20,6 +21,8 @@ export class RedisStore {
   readonly #root: () => string;
   readonly #timeoutMs: number;
   readonly #tellsEvents: boolean;
+  /** Over a client of the backend's own. */
+  readonly #silence: SilenceWatch | undefined;
   #becomingReady: Promise<void> | undefined;
   #interruptions = 0;
   readonly #onInterruption = (): void => {
@@ -37,6 +40,7 @@ export class RedisStore {
     this.#root = root;
     this.#timeoutMs = commandTimeoutMs;
     this.#tellsEvents = events;
+    this.#silence = redis.isOwn ? new SilenceWatch(redis.client as Redis) : undefined;
     // A cluster tells of each connection by itself.
     redis.client.on("close", this.#onInterruption).on("-node", this.#onInterruption);
   }
@@ -81,9 +85,10 @@ export class RedisStore {
 
   /** Waits for an answer, but not for ever: a network that swallows packets says nothing. */
   async bounded<T>(answer: Promise<T>): Promise<T> {
+    const endWatch = this.#silence?.begin();
     let callOff: (() => void) | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      callOff = afterSilence(this.#timeoutMs, () => reject(this.#silence()));
+      callOff = afterSilence(this.#timeoutMs, () => reject(this.#giveUp()));
     });
     try {
       return await Promise.race([answer, late]);
@@ -91,6 +96,7 @@ export class RedisStore {
       throw toTasksError(error);
     } finally {
       callOff?.();
+      endWatch?.();
     }
   }
 
@@ -114,7 +120,7 @@ export class RedisStore {
   }
 
   /** A connection that is silent is given up, so that the next one is tried. A goodbye would wait for the answer of whoever is silent. */
-  #silence(): BackendUnavailable {
+  #giveUp(): BackendUnavailable {
     const { isOwn, client } = this.#redis;
     if (isOwn && client.status === "ready") (client as Redis).stream.destroy();
     return new BackendUnavailable(`Redis did not answer within ${this.#timeoutMs} ms.`);
