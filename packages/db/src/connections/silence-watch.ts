@@ -1,4 +1,4 @@
-/** How long an answer is awaited before the server is asked about it, and the longest pause between two questions, in milliseconds. */
+/** How long an answer is awaited before the server is asked about it, in milliseconds. */
 const PATIENCE_MS = 1000;
 /** The pause after a question that found nothing, in milliseconds. */
 const AGAIN_MS = 500;
