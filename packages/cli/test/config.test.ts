@@ -71,6 +71,18 @@ it("names a configuration that throws and shows where", async () => {
   expect(stderr).toMatch(/at .*tasks\.config\.ts/);
 });
 
+it.each(["ioredis-of-nobody", "@nobody/tasks-backend"])(
+  "says how to install %s where it is missing",
+  async (name) => {
+    await using project = await createProject({
+      "tasks.config.ts": `import "${name}";\n${EMPTY}`,
+    });
+    const { code, stderr } = await project.run(["check"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`The package ${name} is not installed. Run: npm install ${name}\n`);
+  },
+);
+
 it("names a pattern that matches nothing", async () => {
   await using project = await createProject({
     "tasks.config.ts": EMPTY.replace("{} }", '{}, tasks: ["./src/taks/*.ts"] }'),

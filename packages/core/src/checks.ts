@@ -1,6 +1,7 @@
 import type { CheckMessage } from "./backend.ts";
 import { taskBackends } from "./configuration.ts";
 import { findProblem } from "./enqueue.ts";
+import { NotSupported } from "./errors.ts";
 import { redact } from "./redact.ts";
 import { registeredTasks } from "./registry.ts";
 
@@ -22,7 +23,8 @@ async function checkBackend(alias: string): Promise<readonly CheckMessage[]> {
         level: "error",
         id: "tasks.E001",
         text: `Backend '${alias}' could not be checked: ${messageOf(error)}`,
-        hint: "Is its store running and its address right?",
+        // A driver that is not installed, for one: the text says what to do.
+        hint: NotSupported.is(error) ? null : "Is its store running and its address right?",
       },
     ];
   }

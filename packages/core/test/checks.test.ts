@@ -3,6 +3,7 @@ import {
   DummyBackend,
   ImmediateBackend,
   MemoryBackend,
+  NotSupported,
   task,
   withBackends,
   type CheckMessage,
@@ -43,6 +44,22 @@ it("reports a backend that cannot be made or checked, without credentials", asyn
       id: "tasks.E001",
       text: "Backend 'broken' could not be checked: Could not find backend 'broken': cannot reach redis://***@host",
       hint: "Is its store running and its address right?",
+    },
+  ]);
+});
+
+it("leaves it at what a backend says that cannot work here at all", async () => {
+  class Driverless extends DummyBackend {
+    override async check(): Promise<never> {
+      throw new NotSupported("acme: urls need the package acme: npm install acme.");
+    }
+  }
+  expect(await withBackends({ default: new Driverless() }, () => checkTasks())).toEqual([
+    {
+      level: "error",
+      id: "tasks.E001",
+      text: "Backend 'default' could not be checked: acme: urls need the package acme: npm install acme.",
+      hint: null,
     },
   ]);
 });
