@@ -41,8 +41,19 @@ function adviceFor(cause: unknown, file: string): string {
       return " An import was not found. Node.js wants whole file names in relative imports, such as './emails.ts'.";
     }
     default:
-      return "";
+      return isCommonJs(cause)
+        ? " It is read as CommonJS. Run: npm pkg set type=module (or name the file .mts or .mjs)."
+        : "";
   }
+}
+
+function isCommonJs(cause: unknown): boolean {
+  return (
+    cause instanceof SyntaxError &&
+    /^(?:Cannot use import statement outside a module|Unexpected token 'export')/.test(
+      cause.message,
+    )
+  );
 }
 
 /** The package that an import names and Node.js did not find; `undefined` when a file is missing. */

@@ -83,6 +83,16 @@ it.each(["ioredis-of-nobody", "@nobody/tasks-backend"])(
   },
 );
 
+it("says what to do when the project is read as CommonJS", async () => {
+  await using project = await createProject({
+    "package.json": '{ "type": "commonjs" }',
+    "tasks.config.ts": EMPTY,
+  });
+  const command = project.start(["check"]);
+  await command.sees("It is read as CommonJS. Run: npm pkg set type=module");
+  expect((await command.ends()).code).toBe(1);
+});
+
 it("names a pattern that matches nothing", async () => {
   await using project = await createProject({
     "tasks.config.ts": EMPTY.replace("{} }", '{}, tasks: ["./src/taks/*.ts"] }'),

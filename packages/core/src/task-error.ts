@@ -76,10 +76,14 @@ function stackOf(error: unknown): string {
   const stack = attemptText(() => (error instanceof Error ? error.stack : undefined));
   if (stack === undefined) return title;
   // V8's stack opens with the title, which may span lines; frames begin at the first "    at ".
-  const frames = stack.search(/^ {4}at /m);
+  const start = stack.search(/^ {4}at /m);
+  const frames = start === -1 ? "" : stack.slice(start).replace(BELOW_THE_TASK, "").trimEnd();
   // Like upstream's, the traceback ends with class and message.
-  return frames === -1 ? title : `${stack.slice(frames).trimEnd()}\n${title}`;
+  return frames === "" ? title : `${frames}\n${title}`;
 }
+
+/** The frames of whoever called the task: always the same ones, and none of the user's. */
+const BELOW_THE_TASK = /^ {4}at [^\n]*[/\\]core[/\\](?:dist|src)[/\\]run-attempt\.[jt]s:[\s\S]*/m;
 
 function attemptText(read: () => unknown): string | undefined {
   try {
