@@ -29,6 +29,14 @@ it("ends the traceback with the task's own frames, not with who called it", asyn
   expect(traceback).toMatch(/\nTypeError: no such user$/);
 });
 
+it("has no frames when only the framework's own led to the error", async () => {
+  using _logs = collectLogs();
+  const { errors } = await withBackends({ default: new ImmediateBackend() }, () =>
+    task({ name: "task-error.returns" }, () => new Date() as never).enqueue(),
+  );
+  expect(errors[0]!.traceback).toBe("TypeError: Unsupported type at return value: Date");
+});
+
 it("names a class of one's own", () => {
   class PaymentRefused extends Error {}
   expect(convert(new PaymentRefused("no")).exceptionClass).toBe("PaymentRefused");
