@@ -165,17 +165,28 @@ test("an interrupted run stops its workers, and the next one goes on", async () 
   expect(next.stdout).toMatch(/^ {2}Indexed +400$/m);
 }, 60_000);
 
-test("workers do not stay behind when the application dies of a closed pipe", async () => {
-  const { data, folder, application } = await startLongRun();
-  const exited = once(application, "exit");
-  application.stdout.destroy();
-  expect(await exited).toEqual([1, null]);
+const ENDS: Readonly<
+  Record<string, (application: ChildProcessByStdio<null, Readable, Readable>) => void>
+> = {
+  "dies of a closed pipe": (application) => application.stdout.destroy(),
+  "is killed": (application) => application.kill("SIGKILL"),
+};
 
-  await vi.waitFor(async () => {
-    const stats = await start(data, folder, "tasks", "stats", "--json");
-    expect(JSON.parse(stats.stdout)).toMatchObject({ workers: [] });
-  }, PATIENCE);
-}, 60_000);
+test.for(Object.keys(ENDS))(
+  "no worker stays behind when the application %s",
+  { timeout: 60_000 },
+  async (how) => {
+    const { data, folder, application } = await startLongRun();
+    const exited = once(application, "exit");
+    ENDS[how]!(application);
+    expect(await exited).not.toEqual([0, null]);
+
+    await vi.waitFor(async () => {
+      const stats = await start(data, folder, "tasks", "stats", "--json");
+      expect(JSON.parse(stats.stdout)).toMatchObject({ counts: { RUNNING: 0 }, workers: [] });
+    }, PATIENCE);
+  },
+);
 
 test("help says what there is", async () => {
   const folder = await temporaryFolder();

@@ -33,9 +33,34 @@ function adviceFor(cause: unknown, file: string): string {
     case "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX":
     case "ERR_INVALID_TYPESCRIPT_SYNTAX":
       return " Node.js only strips types: enums, namespaces and parameter properties do not work without a build step or a TypeScript loader.";
-    case "ERR_MODULE_NOT_FOUND":
+    case "ERR_MODULE_NOT_FOUND": {
+      const name = missingPackage(cause);
+      if (name !== undefined) {
+        return ` The package ${name} is not installed. Run: npm install ${name}`;
+      }
       return " An import was not found. Node.js wants whole file names in relative imports, such as './emails.ts'.";
+    }
     default:
-      return "";
+      return isCommonJs(cause)
+        ? " It is read as CommonJS. Run: npm pkg set type=module (or name the file .mts or .mjs)."
+        : "";
   }
+}
+
+function isCommonJs(cause: unknown): boolean {
+  return (
+    cause instanceof SyntaxError &&
+    /^(?:Cannot use import statement outside a module|Unexpected token 'export')/.test(
+      cause.message,
+    )
+  );
+}
+
+/** The package that an import names and Node.js did not find; `undefined` when a file is missing. */
+function missingPackage(cause: unknown): string | undefined {
+  const [, specifier = ""] =
+    /^Cannot find package '([^']+)'/.exec(String((cause as Error).message)) ?? [];
+  // Node.js 20 names the file it looked for.
+  const path = specifier.split("/node_modules/").at(-1) ?? "";
+  return /^(?:@[\w.-]+\/)?[\w.-]+/.exec(path)?.[0];
 }

@@ -394,8 +394,11 @@ describe("check", () => {
   it("prints level, id and hint of what it found, and answers 1 for an error", async () => {
     await using project = await createProject({
       "tasks.config.ts": `import { configureTasks, ImmediateBackend } from "@tasks/core";
+class Broken extends ImmediateBackend {
+  override async check(): Promise<never> { throw new Error("no address\\u001b[2J"); }
+}
 export default configureTasks({
-  backends: { broken: () => { throw new Error("no address\\u001b[2J"); }, default: new ImmediateBackend() },
+  backends: { broken: new Broken(), default: new ImmediateBackend() },
 });
 `,
     });

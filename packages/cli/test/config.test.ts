@@ -71,6 +71,28 @@ it("names a configuration that throws and shows where", async () => {
   expect(stderr).toMatch(/at .*tasks\.config\.ts/);
 });
 
+it.each(["ioredis-of-nobody", "@nobody/tasks-backend"])(
+  "says how to install %s where it is missing",
+  async (name) => {
+    await using project = await createProject({
+      "tasks.config.ts": `import "${name}";\n${EMPTY}`,
+    });
+    const { code, stderr } = await project.run(["check"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`The package ${name} is not installed. Run: npm install ${name}\n`);
+  },
+);
+
+it("says what to do when the project is read as CommonJS", async () => {
+  await using project = await createProject({
+    "package.json": '{ "type": "commonjs" }',
+    "tasks.config.ts": EMPTY,
+  });
+  const command = project.start(["check"]);
+  await command.sees("It is read as CommonJS. Run: npm pkg set type=module");
+  expect((await command.ends()).code).toBe(1);
+});
+
 it("names a pattern that matches nothing", async () => {
   await using project = await createProject({
     "tasks.config.ts": EMPTY.replace("{} }", '{}, tasks: ["./src/taks/*.ts"] }'),

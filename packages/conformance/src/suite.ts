@@ -1,7 +1,7 @@
 import { judge } from "./baseline.ts";
 import type { BackendDefinition } from "./definition.ts";
-import { within } from "./internal/deadline.ts";
-import { startRecording } from "./internal/recorder.ts";
+import { NotInTime, within } from "./internal/deadline.ts";
+import { recordedTroubles, startRecording } from "./internal/recorder.ts";
 import { Turns } from "./internal/turns.ts";
 import { readProfile, whyNotApplicable, type Profile } from "./profile.ts";
 import type { ConformanceReport, Outcome } from "./report.ts";
@@ -11,6 +11,9 @@ import type { Verdict } from "./verdict.ts";
 
 /** Longest a test may take unless it says otherwise, in milliseconds. */
 const TIMEOUT_MS = 20_000;
+/** After this many requirements that were not settled in time, the others get less of it: a worker that does nothing is told of in minutes, not hours. */
+const MOST_LATE = 5;
+const SHORT_TIMEOUT_MS = 2000;
 /** How many requirements may be begun ahead, as a multiple of those side by side. */
 const LOOK_AHEAD = 4;
 
@@ -25,6 +28,7 @@ export class Suite {
   /** Index of the requirement that was asked for last. */
   #asked = -1;
   #isEnding = false;
+  #late = 0;
   #profile: Promise<Profile> | undefined;
 
   constructor(definition: BackendDefinition, requirements: readonly Requirement[]) {
@@ -105,18 +109,27 @@ export class Suite {
       await scope.open();
       await scope.enter(() =>
         within(
-          requirement.timeoutMs ?? TIMEOUT_MS,
+          this.#late < MOST_LATE ? (requirement.timeoutMs ?? TIMEOUT_MS) : SHORT_TIMEOUT_MS,
           `"${requirement.sentence}" was not settled`,
           requirement.test(scope),
         ),
       );
     };
     const [tested] = await Promise.allSettled([test()]);
+    const troubles = recordedTroubles();
     const [closed] = await Promise.allSettled([scope.close()]);
     stopRecording();
     // What the test found comes first; trouble at the end is often only its consequence.
-    if (tested.status === "rejected") throw tested.reason;
+    if (tested.status === "rejected") throw this.#explained(tested.reason, troubles);
     if (closed.status === "rejected") throw closed.reason;
+  }
+
+  /** A test that waited in vain shows nothing but that; what the framework said meanwhile shows why. */
+  #explained(error: unknown, troubles: readonly string[]): unknown {
+    if (!(error instanceof NotInTime)) return error;
+    this.#late++;
+    if (troubles.length === 0) return error;
+    return new Error(`${error.message} Meanwhile: ${troubles.slice(0, 3).join(" ")}`);
   }
 
   #readProfile(): Promise<Profile> {

@@ -1,6 +1,7 @@
 import type { CheckMessage } from "./backend.ts";
 import { taskBackends } from "./configuration.ts";
 import { findProblem } from "./enqueue.ts";
+import { InvalidTaskBackend, NotSupported } from "./errors.ts";
 import { redact } from "./redact.ts";
 import { registeredTasks } from "./registry.ts";
 
@@ -17,12 +18,14 @@ async function checkBackend(alias: string): Promise<readonly CheckMessage[]> {
   try {
     return await taskBackends.get(alias).check();
   } catch (error) {
+    // Wrong options, or a driver that is not installed: the text says what to do.
+    const isExplained = InvalidTaskBackend.is(error) || NotSupported.is(error);
     return [
       {
         level: "error",
         id: "tasks.E001",
         text: `Backend '${alias}' could not be checked: ${messageOf(error)}`,
-        hint: "Is its store running and its address right?",
+        hint: isExplained ? null : "Is its store running and its address right?",
       },
     ];
   }
@@ -30,6 +33,7 @@ async function checkBackend(alias: string): Promise<readonly CheckMessage[]> {
 
 function checkRegisteredTasks(): CheckMessage[] {
   const messages: CheckMessage[] = [];
+  const aliases = taskBackends.aliases();
   for (const task of registeredTasks().values()) {
     try {
       const problem = findProblem(task, task.getBackend());
@@ -41,11 +45,13 @@ function checkRegisteredTasks(): CheckMessage[] {
         hint: "Change the task's options, or give it a backend that can.",
       });
     } catch (error) {
+      // A backend that cannot be made was told of already.
+      if (aliases.includes(task.backend)) continue;
       messages.push({
         level: "error",
         id: "tasks.E003",
         text: `Task '${task.name}' names backend '${task.backend}': ${messageOf(error)}`,
-        hint: "Add the alias to the backends in configureTasks().",
+        hint: `Add the alias to the backends in configureTasks(). It has: ${aliases.join(", ") || "none"}.`,
       });
     }
   }

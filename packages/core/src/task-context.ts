@@ -157,7 +157,9 @@ export class AttemptContext implements TaskContext {
 
   #write(level: TaskLogLevel, parts: readonly unknown[]): void {
     const message = boundedText(parts.map(toText).join(" "), MAX_LOG_LENGTH);
-    log(level, message, { taskId: this.taskResult.id });
+    const { id, taskName } = this.taskResult;
+    // Named in front, so that no text of a task can pass for what the framework says of another.
+    log(level, `Task id=${id} path=${taskName}: ${message}`, { taskId: id });
     if (!this.#backend.supports.logs) return;
     const entry = { level, message, attempt: this.attempt, loggedAt: this.#backend.now() };
     const earlier = this.#logs ?? this.taskResult.logs;

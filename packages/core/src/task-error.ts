@@ -76,10 +76,23 @@ function stackOf(error: unknown): string {
   const stack = attemptText(() => (error instanceof Error ? error.stack : undefined));
   if (stack === undefined) return title;
   // V8's stack opens with the title, which may span lines; frames begin at the first "    at ".
-  const frames = stack.search(/^ {4}at /m);
+  const start = stack.search(/^ {4}at /m);
+  const frames = start === -1 ? "" : framesOfTask(stack.slice(start));
   // Like upstream's, the traceback ends with class and message.
-  return frames === -1 ? title : `${stack.slice(frames).trimEnd()}\n${title}`;
+  return frames === "" ? title : `${frames}\n${title}`;
 }
+
+/** Without the frames of whoever called the task: always the same ones, and none of the user's. */
+function framesOfTask(frames: string): string {
+  const lines = frames.split("\n");
+  let end = lines.findIndex((line) => RUNNER.test(line));
+  if (end === -1) return frames.trimEnd();
+  while (end > 0 && CORE.test(lines[end - 1] ?? "")) end--;
+  return lines.slice(0, end).join("\n");
+}
+
+const CORE = /[/\\]core[/\\](?:dist|src)[/\\]/;
+const RUNNER = /[/\\]core[/\\](?:dist|src)[/\\]run-attempt\.[jt]s:/;
 
 function attemptText(read: () => unknown): string | undefined {
   try {

@@ -202,6 +202,8 @@ function withoutAttempt(record: TaskRecord): TaskRecord {
 }
 
 function errorOf(record: TaskRecord, error: Error, occurredAt: Date): TaskError {
+  // Nobody threw it: its stack would show who stored it.
+  delete error.stack;
   return toTaskError(error, {
     attempt: record.workerIds.length,
     workerId: record.workerIds.at(-1) ?? null,

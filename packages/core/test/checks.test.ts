@@ -3,6 +3,7 @@ import {
   DummyBackend,
   ImmediateBackend,
   MemoryBackend,
+  NotSupported,
   task,
   withBackends,
   type CheckMessage,
@@ -32,17 +33,34 @@ it("collects what the backends find", async () => {
   ).toHaveLength(2);
 });
 
-it("reports a backend that cannot be made or checked, without credentials", async () => {
-  const broken = () => {
-    throw new Error("cannot reach redis://u:s3cret@host");
-  };
-  const messages = await withBackends({ default: new DummyBackend(), broken }, () => checkTasks());
-  expect(messages).toEqual([
+it("asks about the store of a backend that could not be checked, without credentials", async () => {
+  class Unreachable extends DummyBackend {
+    override async check(): Promise<never> {
+      throw new Error("cannot reach redis://u:s3cret@host");
+    }
+  }
+  expect(await withBackends({ default: new Unreachable() }, () => checkTasks())).toEqual([
     {
       level: "error",
       id: "tasks.E001",
-      text: "Backend 'broken' could not be checked: Could not find backend 'broken': cannot reach redis://***@host",
+      text: "Backend 'default' could not be checked: cannot reach redis://***@host",
       hint: "Is its store running and its address right?",
+    },
+  ]);
+});
+
+it("leaves it at what a backend says that cannot work here at all", async () => {
+  class Driverless extends DummyBackend {
+    override async check(): Promise<never> {
+      throw new NotSupported("acme: urls need the package acme: npm install acme.");
+    }
+  }
+  expect(await withBackends({ default: new Driverless() }, () => checkTasks())).toEqual([
+    {
+      level: "error",
+      id: "tasks.E001",
+      text: "Backend 'default' could not be checked: acme: urls need the package acme: npm install acme.",
+      hint: null,
     },
   ]);
 });
@@ -62,7 +80,23 @@ it("reports tasks that their backend cannot take, and tasks whose backend does n
       level: "error",
       id: "tasks.E003",
       text: "Task 'checks.elsewhere' names backend 'elsewhere': The connection 'elsewhere' doesn't exist.",
-      hint: "Add the alias to the backends in configureTasks().",
+      hint: "Add the alias to the backends in configureTasks(). It has: default.",
+    },
+  ]);
+});
+
+it("reports a backend that cannot be made once, whatever tasks it has, and without credentials", async () => {
+  task({ name: "checks.broken", backend: "broken" }, () => null);
+  const broken = () => {
+    throw new Error("cannot reach redis://u:s3cret@host");
+  };
+  const messages = await withBackends({ default: new DummyBackend(), broken }, () => checkTasks());
+  expect(messages.filter(({ text }) => text.includes("broken"))).toEqual([
+    {
+      level: "error",
+      id: "tasks.E001",
+      text: "Backend 'broken' could not be checked: Could not find backend 'broken': cannot reach redis://***@host",
+      hint: null,
     },
   ]);
 });

@@ -216,7 +216,11 @@ describe("log", () => {
       { level: "warn", message: "careful", attempt: 1, loggedAt: expect.any(Date) },
       { level: "error", message: "undefined Symbol(s)", attempt: 1, loggedAt: expect.any(Date) },
     ]);
-    expect(logs).toContainEqual({ level: "warn", message: "careful", taskId: result.id });
+    expect(logs).toContainEqual({
+      level: "warn",
+      message: `Task id=${result.id} path=${result.taskName}: careful`,
+      taskId: result.id,
+    });
   });
 
   it("keeps the lines of earlier attempts, the last 200 and no credentials", async () => {

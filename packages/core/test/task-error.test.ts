@@ -1,5 +1,7 @@
-import { toTaskError } from "@tasks/core";
+import { ImmediateBackend, task, toTaskError, withBackends } from "@tasks/core";
 import { describe, expect, it } from "vitest";
+
+import { collectLogs } from "./support/logs.ts";
 
 const attempt = { attempt: 2, workerId: "worker-1", occurredAt: new Date(0) };
 const convert = (thrown: unknown) => toTaskError(thrown, attempt);
@@ -12,6 +14,27 @@ it("keeps class, message, traceback and the attempt", () => {
     traceback: expect.stringMatching(/^ {4}at [\s\S]*\nTypeError: no such user$/),
     ...attempt,
   });
+});
+
+it("ends the traceback with the task's own frames, not with who called it", async () => {
+  using _logs = collectLogs();
+  const { errors } = await withBackends({ default: new ImmediateBackend() }, () =>
+    task({ name: "task-error.throws" }, () => {
+      throw new TypeError("no such user", { cause: new Error("no such row") });
+    }).enqueue(),
+  );
+  const { traceback } = errors[0]!;
+  expect(traceback.match(/^ {4}at .*task-error\.test/gm)).toHaveLength(2);
+  expect(traceback).not.toContain("run-attempt");
+  expect(traceback).toMatch(/\nTypeError: no such user$/);
+});
+
+it("has no frames when only the framework's own led to the error", async () => {
+  using _logs = collectLogs();
+  const { errors } = await withBackends({ default: new ImmediateBackend() }, () =>
+    task({ name: "task-error.returns" }, () => new Date() as never).enqueue(),
+  );
+  expect(errors[0]!.traceback).toBe("TypeError: Unsupported type at return value: Date");
 });
 
 it("names a class of one's own", () => {

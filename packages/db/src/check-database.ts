@@ -1,4 +1,4 @@
-import { TasksError, type CheckMessage } from "@tasks/core";
+import { NotSupported, TasksError, type CheckMessage } from "@tasks/core";
 
 import { readSchemaVersion } from "./migrations.ts";
 import type { Store } from "./store.ts";
@@ -57,6 +57,9 @@ function unreachable(error: unknown): CheckMessage {
     level: "error",
     id: "tasks.db.E003",
     text: TasksError.is(error) ? error.message : "The database could not be read.",
-    hint: "Check that the database exists, and that this process may read and write it.",
+    // A driver that is not installed: the text says what to do.
+    hint: NotSupported.is(error)
+      ? null
+      : "Check that the database exists, and that this process may read and write it.",
   };
 }

@@ -1,10 +1,9 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 
 import { CliError } from "../errors.ts";
-import { backendOption, jsonOption } from "../options.ts";
 import { escapeText } from "../output/escape.ts";
-import { createPrinter } from "../output/print.ts";
-import { withSession, type CliContext } from "../session.ts";
+import type { CliContext } from "../session.ts";
+import { resultCommand } from "./result-command.ts";
 
 const HELP = `
 A waiting task is cancelled at once. A running one is told through its signal
@@ -16,33 +15,21 @@ Example:
 
 /** `tasks cancel` */
 export function cancelCommand(context: CliContext): Command {
-  return new Command("cancel")
-    .description("cancel a waiting or running task")
-    .argument("<id>", "id of the result")
-    .addOption(backendOption())
-    .addOption(jsonOption())
-    .addHelpText("after", HELP)
-    .action(
-      async (
-        id: string,
-        flags: { readonly backend: string; readonly json?: boolean },
-        command: Command,
-      ) => {
-        await withSession(context, command, { toldTaskId: id }, async (session) => {
-          const backend = session.backend(flags.backend);
-          if (!(await backend.cancel(id))) {
-            const { status } = await backend.getResult(id);
-            throw new CliError(
-              `Task result '${id}' is already ${status}; there is nothing to cancel.`,
-            );
-          }
-          const { status, state } = await backend.getResult(id);
-          const printer = createPrinter(context.io);
-          if (flags.json === true) printer.json({ id, cancelled: true, status, state });
-          else if (status === "RUNNING") {
-            printer.line(`Task result ${escapeText(id)} is running and was asked to stop.`);
-          } else printer.line(`Task result ${escapeText(id)} is ${state}.`);
-        });
-      },
-    );
+  return resultCommand(context, {
+    name: "cancel",
+    description: "cancel a waiting or running task",
+    help: HELP,
+    session: (id) => ({ toldTaskId: id }),
+    action: async ({ id, backend, printer, isJson }) => {
+      const isCancelled = await backend.cancel(id);
+      const { status, state } = await backend.getResult(id);
+      if (!isCancelled) {
+        throw new CliError(`Task result '${id}' is already ${status}; there is nothing to cancel.`);
+      }
+      if (isJson) printer.json({ id, cancelled: true, status, state });
+      else if (status === "RUNNING") {
+        printer.line(`Task result ${escapeText(id)} is running and was asked to stop.`);
+      } else printer.line(`Task result ${escapeText(id)} is ${state}.`);
+    },
+  });
 }

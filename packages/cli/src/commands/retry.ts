@@ -1,10 +1,9 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 
 import { CliError } from "../errors.ts";
-import { backendOption, jsonOption } from "../options.ts";
 import { escapeText } from "../output/escape.ts";
-import { createPrinter } from "../output/print.ts";
-import { withSession, type CliContext } from "../session.ts";
+import type { CliContext } from "../session.ts";
+import { resultCommand } from "./result-command.ts";
 
 const HELP = `
 The result becomes READY again with a fresh allowance of attempts; its history
@@ -15,30 +14,17 @@ Example:
 
 /** `tasks retry` */
 export function retryCommand(context: CliContext): Command {
-  return new Command("retry")
-    .description("run a FAILED task again")
-    .argument("<id>", "id of the result")
-    .addOption(backendOption())
-    .addOption(jsonOption())
-    .addHelpText("after", HELP)
-    .action(
-      async (
-        id: string,
-        flags: { readonly backend: string; readonly json?: boolean },
-        command: Command,
-      ) => {
-        await withSession(context, command, {}, async (session) => {
-          const backend = session.backend(flags.backend);
-          if (!(await backend.retry(id))) {
-            const { status } = await backend.getResult(id);
-            throw new CliError(
-              `Task result '${id}' is ${status}. Only FAILED results can be retried.`,
-            );
-          }
-          const printer = createPrinter(context.io);
-          if (flags.json === true) printer.json({ id, retried: true });
-          else printer.line(`Task result ${escapeText(id)} is READY again.`);
-        });
-      },
-    );
+  return resultCommand(context, {
+    name: "retry",
+    description: "run a FAILED task again",
+    help: HELP,
+    action: async ({ id, backend, printer, isJson }) => {
+      if (!(await backend.retry(id))) {
+        const { status } = await backend.getResult(id);
+        throw new CliError(`Task result '${id}' is ${status}. Only FAILED results can be retried.`);
+      }
+      if (isJson) printer.json({ id, retried: true });
+      else printer.line(`Task result ${escapeText(id)} is READY again.`);
+    },
+  });
 }

@@ -38,7 +38,8 @@ export function describeResult(result: TaskResult, now: Date, style: Styler): st
   if (result.progress !== null) lines.push(field("progress", toSafeJson(result.progress)));
   if (result.status === "SUCCESSFUL") lines.push(field("returned", toSafeJson(result.returnValue)));
   for (const error of result.errors) {
-    lines.push("", style("red", `Attempt ${error.attempt}: ${escapeText(error.exceptionClass)}`));
+    const when = error.attempt === 0 ? "Before any attempt" : `Attempt ${error.attempt}`;
+    lines.push("", style("red", `${when}: ${escapeText(error.exceptionClass)}`));
     lines.push(...escapeLines(error.traceback || error.message).map((line) => `  ${line}`));
   }
   if (result.logs.length > 0) lines.push("", style("bold", "Log"));

@@ -1,8 +1,15 @@
+/** Something did not happen in time. */
+export class NotInTime extends Error {
+  constructor(what: string, ms: number) {
+    super(`${what}: not within ${ms} ms.`);
+  }
+}
+
 /** Rejects with a sentence that says what did not happen, when a promise takes longer than `ms`. */
 export async function within<T>(ms: number, what: string, promise: Promise<T> | T): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms.`)), ms);
+    timer = setTimeout(() => reject(new NotInTime(what, ms)), ms);
   });
   try {
     return await Promise.race([promise, late]);
@@ -21,7 +28,7 @@ export async function until<T>(
   for (;;) {
     const value = await check();
     if (value) return value as Exclude<T, false | undefined>;
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms.`);
+    if (performance.now() > deadline) throw new NotInTime(what, timeoutMs);
     await pause(5);
   }
 }

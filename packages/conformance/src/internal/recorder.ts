@@ -23,6 +23,7 @@ export interface RecordedLog {
 const events = new Map<string, RecordedEvent[]>();
 const logs = new Map<string, RecordedLog[]>();
 const warnings: string[] = [];
+const troubles = new Set<string>();
 let users = 0;
 let disconnect: (() => void) | undefined;
 
@@ -40,6 +41,7 @@ export function startRecording(): () => void {
     disconnect = undefined;
     events.clear();
     warnings.length = 0;
+    troubles.clear();
     logs.clear();
   };
 }
@@ -59,6 +61,15 @@ export function recordedWarnings(): readonly string[] {
   return warnings;
 }
 
+/** What the framework could not do, each with its error: why a test waits in vain. */
+export function recordedTroubles(): readonly string[] {
+  return [...troubles];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
 function record(event: RecordedEvent): void {
   const { taskName } = event.taskResult;
   const list = events.get(taskName) ?? [];
@@ -71,8 +82,11 @@ function connect(): () => void {
     taskEnqueued.connect((event) => record({ type: "enqueued", ...event })),
     taskStarted.connect((event) => record({ type: "started", ...event })),
     taskFinished.connect((event) => record({ type: "finished", ...event })),
-    taskLog.connect(({ level, message, taskId }) => {
-      if (level === "warn" || level === "error") warnings.push(message);
+    taskLog.connect(({ level, message, taskId, error }) => {
+      if (level === "warn" || level === "error") {
+        warnings.push(message);
+        if (error !== undefined) troubles.add(`${message} ${messageOf(error)}`);
+      }
       if (taskId === undefined) return;
       const lines = logs.get(taskId) ?? [];
       lines.push({ level, message });

@@ -1,4 +1,4 @@
-import type { Enqueued, EnqueueRequest, UniqueClaim } from "../backend.ts";
+import type { Enqueued, EnqueueRequest } from "../backend.ts";
 import type { Clock } from "../clock.ts";
 import { DuplicateTask } from "../errors.ts";
 import { isFinished, type TaskRecord } from "../task-record.ts";
@@ -13,14 +13,14 @@ import type {
   WorkerSession,
   WorkerStore,
 } from "../worker/worker-store.ts";
+import { MemoryKeys, type KeyHolder } from "./memory-keys.ts";
 import { MemoryQueues, type Queued } from "./memory-queues.ts";
 
 /** One kept result and what only the store knows of it. */
-export interface Entry extends Queued {
+export interface Entry extends Queued, KeyHolder {
   record: TaskRecord;
   fence: number;
   sessionId: string | null;
-  unique: UniqueClaim | null;
 }
 
 /** A worker session and its lease. */
@@ -39,8 +39,7 @@ export class MemoryStore implements WorkerStore {
   readonly paused: Set<string> = new Set();
   readonly #queues = new MemoryQueues<Entry>();
   readonly #running = new Set<Entry>();
-  /** Holders of unique keys. */
-  readonly #keys = new Map<string, Entry>();
+  readonly #keys = new MemoryKeys<Entry>();
   readonly #listeners = new Set<() => void>();
   #sequence = 0;
   /** Grows with every change that may make work claimable. */
@@ -54,7 +53,7 @@ export class MemoryStore implements WorkerStore {
 
   enqueue(request: EnqueueRequest): Enqueued {
     const now = this.clock.now();
-    const holder = request.unique === null ? undefined : this.#keyHolder(request.unique, now);
+    const holder = request.unique === null ? undefined : this.#keys.holder(request.unique, now);
     if (holder !== undefined) {
       if (request.unique?.onConflict === "reject") {
         throw new DuplicateTask(request.taskName, holder.record.id);
@@ -70,7 +69,7 @@ export class MemoryStore implements WorkerStore {
       unique: request.unique,
     };
     this.entries.set(record.id, entry);
-    if (request.unique !== null) this.#keys.set(request.unique.key, entry);
+    this.#keys.take(entry);
     this.#queues.place(entry, this.clock.now().getTime());
     this.changed();
     return { record, deduplicated: false };
@@ -207,7 +206,7 @@ export class MemoryStore implements WorkerStore {
       entry.sessionId = null;
       this.#running.delete(entry);
     }
-    if (isFinished(record.status)) this.#releaseKey(entry, "until-finished");
+    if (isFinished(record.status)) this.#keys.finished(entry);
     if (record.status === "READY") this.#queues.place(entry, this.clock.now().getTime());
     else this.#queues.remove(entry);
     this.changed();
@@ -218,9 +217,7 @@ export class MemoryStore implements WorkerStore {
     this.entries.delete(entry.record.id);
     this.#running.delete(entry);
     this.#queues.remove(entry);
-    if (entry.unique !== null && this.#keys.get(entry.unique.key) === entry) {
-      this.#keys.delete(entry.unique.key);
-    }
+    this.#keys.release(entry);
     this.changed();
   }
 
@@ -270,7 +267,7 @@ export class MemoryStore implements WorkerStore {
     entry.sessionId = session.sessionId;
     this.#running.add(entry);
     this.#queues.remove(entry);
-    this.#releaseKey(entry, "until-started");
+    this.#keys.started(entry);
     const { record, fence } = entry;
     return {
       id: record.id,
@@ -296,21 +293,6 @@ export class MemoryStore implements WorkerStore {
   #isLeased(entry: Entry, now: Date): boolean {
     const session = entry.sessionId === null ? undefined : this.sessions.get(entry.sessionId);
     return session !== undefined && session.expiresAt > now;
-  }
-
-  #keyHolder({ key }: UniqueClaim, now: Date): Entry | undefined {
-    const holder = this.#keys.get(key);
-    if (holder?.unique?.scope !== "window") return holder;
-    const freeAt = holder.record.enqueuedAt.getTime() + holder.unique.windowMs;
-    return freeAt > now.getTime() ? holder : undefined;
-  }
-
-  #releaseKey(entry: Entry, scope: UniqueClaim["scope"]): void {
-    const { unique } = entry;
-    if (unique === null || unique.scope === "window") return;
-    // A result that ends without ever starting frees an until-started key too.
-    if (unique.scope !== scope && scope === "until-started") return;
-    if (this.#keys.get(unique.key) === entry) this.#keys.delete(unique.key);
   }
 
   #servedQueues({ queueNames, excludeQueues }: ClaimRequest): string[] {
