@@ -90,7 +90,9 @@ describe("a cluster", () => {
     const tasks = labels(200);
     await withBackends({ default: backend }, () => work.enqueueMany(tasks));
     await startWorker(backend);
-    await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20));
+    await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20), {
+      timeout: 10_000,
+    });
     await moveSlot(`{${prefix}}`);
     await allSucceeded(backend, tasks.length);
     for (const [label] of tasks) expect(executions.get(label)).toBe(1);
@@ -156,7 +158,9 @@ describe("a cluster", () => {
     // Whatever the replica does not have yet would be lost.
     await cluster.wait(1, 5000);
     await startWorker(backend);
-    await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20));
+    await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20), {
+      timeout: 10_000,
+    });
     const victim = await servers.masterOf(`{${prefix}}`);
     await victim.kill();
     await allSucceeded(backend, tasks.length);
