@@ -90,7 +90,9 @@ describe("a cluster", () => {
     const tasks = labels(200);
     await withBackends({ default: backend }, () => work.enqueueMany(tasks));
     await startWorker(backend);
-    await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20));
+    await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20), {
+      timeout: 10_000,
+    });
     await moveSlot(`{${prefix}}`);
     await allSucceeded(backend, tasks.length);
     for (const [label] of tasks) expect(executions.get(label)).toBe(1);
@@ -128,20 +130,20 @@ describe("a cluster", () => {
   });
 
   it("keeps the lease of a task that computes for longer than it, also while its keys move", async () => {
-    const leaseMs = 1000;
+    const leaseMs = 3000;
     const prefix = `t${createId()}`;
     const backend = open(prefix);
     const journal = folder.path(createId());
     const job = { backend: { prefix, leaseMs }, client: { nodes: servers.nodes } };
     const [busy, rival] = await Promise.all([1, 2].map(() => startWorkerProcess(job, journal)));
     const result = await withBackends({ default: backend }, () =>
-      compute.enqueue("long", 5 * leaseMs),
+      compute.enqueue("long", 3 * leaseMs),
     );
     await vi.waitFor(() => expect(readJournal(journal)).toHaveLength(1), { timeout: 10_000 });
     await new Promise((resolve) => setTimeout(resolve, leaseMs));
     await moveSlot(`{${prefix}}`);
     await vi.waitFor(async () => expect((await result.refresh()).status).toBe("SUCCESSFUL"), {
-      timeout: 15_000,
+      timeout: 20_000,
     });
     expect([result.attempts, readJournal(journal).length]).toEqual([1, 2]);
     for (const worker of [busy!, rival!]) worker.process.kill("SIGTERM");
@@ -156,7 +158,9 @@ describe("a cluster", () => {
     // Whatever the replica does not have yet would be lost.
     await cluster.wait(1, 5000);
     await startWorker(backend);
-    await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20));
+    await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20), {
+      timeout: 10_000,
+    });
     const victim = await servers.masterOf(`{${prefix}}`);
     await victim.kill();
     await allSucceeded(backend, tasks.length);

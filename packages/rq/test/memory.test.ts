@@ -18,7 +18,31 @@ const hold = task({ name: "memory.hold" }, async (label: string) => {
   return label;
 });
 
+const fail = task({ name: "memory.fail" }, (): null => {
+  throw new Error("on purpose");
+});
+
 describe("a server whose memory is full", () => {
+  it("is still read, also when a tool has just made a task ready", async () => {
+    const server = await RedisServer.start(folder.path(createId()));
+    const admin = new Redis(server.url);
+    const { backend } = openBackend({ url: server.url });
+    const queue = await backend.bullQueue("default");
+    onTestFinished(async () => {
+      admin.disconnect();
+      await queue.close();
+      await backend.close();
+    });
+    const { id } = await fail.enqueue();
+    await (await backend.createWorker({ batch: true })).run();
+    await (await queue.getJob(id))!.retry("failed");
+    await admin.config("SET", "maxmemory", "1");
+    expect(await backend.readRecord(id)).toMatchObject({ id });
+    expect((await backend.list()).results).toHaveLength(1);
+    await admin.config("SET", "maxmemory", "0");
+    expect(await backend.readRecord(id)).toMatchObject({ status: "READY" });
+  });
+
   it("refuses new tasks as BackendUnavailable, and leaves workers what they hold until there is room again", async () => {
     const server = await RedisServer.start(folder.path(createId()));
     const admin = new Redis(server.url);

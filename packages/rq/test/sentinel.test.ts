@@ -36,7 +36,9 @@ describe("a master under sentinels that is killed while its tasks run", () => {
     await connection.wait(1, 5000);
     const worker = await backend.createWorker({ concurrency: 5 });
     const running = worker.run();
-    await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20));
+    await vi.waitFor(async () => expect((await backend.counts()).SUCCESSFUL).toBeGreaterThan(20), {
+      timeout: 10_000,
+    });
     const victim = await servers.master();
     await victim.kill();
     await vi.waitFor(

@@ -23,7 +23,7 @@ local function adoptOne(queue, id, now)
   call('ZADD', of(queue, 'prioritized'), readyScore(tonumber(values[2]) or 101, due), id)
 end
 
-local function adopt(queue, now)
+local function adoptNew(queue, now)
   local count = call('GET', of(queue, 'pc'))
   if not count then return end
   local known = call('HGET', own('adopted'), queue)
@@ -36,4 +36,7 @@ local function adopt(queue, now)
   end
   call('HSET', own('adopted'), queue, count)
 end
+
+-- A server whose memory is full takes no changes, and is read all the same.
+local function adopt(queue, now) pcall(adoptNew, queue, now) end
 `;

@@ -83,14 +83,11 @@ for number = 0, count - 1 do
       fields[#fields + 1] = value
     end
     -- What is as usual takes no room.
-    local opts = {}
-    if priority ~= '101' then opts[1] = '"priority":' .. priority end
     if due > now then
       local delay = string.format('%.0f', due - now)
       set('delay', delay)
-      opts[#opts + 1] = '"delay":' .. delay
-    end
-    if #opts > 0 then set('opts', '{' .. table.concat(opts, ',') .. '}') end
+      set('opts', '{"priority":' .. priority .. ',"delay":' .. delay .. '}')
+    elseif priority ~= '101' then set('opts', '{"priority":' .. priority .. '}') end
     if ARGV[at + 6] ~= '3' then set('maxLost', ARGV[at + 6]) end
     set('metadata', ARGV[at + 7])
     set('runAfter', runAfter)
@@ -103,7 +100,7 @@ for number = 0, count - 1 do
       elseif tonumber(ARGV[at + 12]) > 0 then call('SET', name, queue .. ':' .. id, 'PX', ARGV[at + 12]) end
     end
     call('HSET', of(queue, id), unpack(fields))
-    enlist(queue, id, sequence + number + 1)
+    enlist(queue, id, sequence + number + 1, count == 1)
     place(queue, id, tonumber(priority), due, now)
     tell(queue, id, 'added', 'name', ARGV[at + 3])
     if due > now then tell(queue, id, 'delayed', 'delay', string.format('%.0f', due)) else tell(queue, id, 'waiting') end

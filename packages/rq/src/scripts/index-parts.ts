@@ -8,12 +8,15 @@ export const INDEX = `
 local PART = 64
 local lastParts = {}
 
-local function enlist(queue, id, number)
+local function enlist(queue, id, number, isAlone)
   local index = of(queue, 'index')
   local last = lastParts[queue]
   if not last then
     local first = call('ZREVRANGE', index, 0, 0)[1]
-    last = { first = first, size = first and call('ZCARD', index .. ':' .. first) or PART }
+    last = { first = first, size = PART }
+    -- A lone enqueue needs no count of a part whose numbers are too few to fill it.
+    if first and isAlone and number - first < PART then last.size = 0
+    elseif first then last.size = call('ZCARD', index .. ':' .. first) end
     lastParts[queue] = last
   end
   if last.size >= PART then
