@@ -1,23 +1,25 @@
-import type { BackendSupports } from "@tasks/core";
-
 import { BrokenBackend } from "./broken-backend.ts";
 
-/** Declares that it pauses queues, and has no method that does. */
+/** Declares that it pauses queues, and its methods say that it does not. */
 export class DeclaresTooMuch extends BrokenBackend {
   static readonly fails: readonly string[] = [
     "pause.blocked",
     "pause.holds",
+    "pause.listed",
+    "pause.named-task",
     "pause.of-an-empty-queue",
     "pause.other-queues",
+    "pause.queue-name",
     "pause.resume",
     "pause.running-goes-on",
     "pause.shown",
     "pause.twice",
-    "supports.methods-of-pause",
   ];
 
-  override readonly supports: BackendSupports = Object.freeze({
-    ...new BrokenBackend().supports,
-    pause: true,
-  });
+  override async pause(): Promise<void> {
+    throw this.notSupported("pausing queues");
+  }
+  override async resume(): Promise<void> {
+    throw this.notSupported("pausing queues");
+  }
 }

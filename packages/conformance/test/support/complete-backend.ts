@@ -3,7 +3,6 @@ import {
   type BackendSupports,
   type Enqueued,
   type EnqueueRequest,
-  type QueueInfo,
   type TaskRecord,
   type TaskResult,
   type Worker,
@@ -13,14 +12,12 @@ import { QueueWorker, runOne, type ClaimedTask, type ClaimRequest } from "@tasks
 
 import { StoreWrapper } from "../broken/broken-backend.ts";
 
-/** A memory backend that also pauses queues and keeps concurrency limits, in the plainest way. */
+/** A memory backend that also keeps concurrency limits, in the plainest way. */
 export class CompleteBackend extends MemoryBackend {
   override readonly supports: BackendSupports = Object.freeze({
     ...new MemoryBackend().supports,
-    pause: true,
     concurrency: true,
   });
-  readonly #paused = new Set<string>();
   readonly #limits = new Map<string, NonNullable<EnqueueRequest["concurrency"]>>();
 
   override async enqueue(request: EnqueueRequest): Promise<Enqueued> {
@@ -40,24 +37,6 @@ export class CompleteBackend extends MemoryBackend {
     return record && { ...record, blocked: record.status === "READY" && this.isHeldBack(record) };
   }
 
-  override async pause(queueName: string): Promise<void> {
-    this.#paused.add(queueName);
-  }
-
-  override async resume(queueName: string): Promise<void> {
-    this.#paused.delete(queueName);
-    this.store.changed();
-  }
-
-  override async queues(): Promise<readonly QueueInfo[]> {
-    const queues = new Map((await super.queues()).map((queue) => [queue.name, queue]));
-    for (const name of this.#paused) {
-      const empty = { name, ready: 0, scheduled: 0, running: 0, oldestReadyMs: null };
-      queues.set(name, { ...empty, ...queues.get(name), paused: true });
-    }
-    return [...queues.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  }
-
   override async createWorker(options: WorkerOptions = {}): Promise<Worker> {
     return new QueueWorker(this, new HoldsBack(this), options);
   }
@@ -68,7 +47,7 @@ export class CompleteBackend extends MemoryBackend {
 
   /** Waits for a pause to end or a slot to be free. */
   isHeldBack(record: TaskRecord): boolean {
-    return this.#paused.has(record.queueName) || this.isAtLimit(record);
+    return this.store.paused.has(record.queueName) || this.isAtLimit(record);
   }
 
   /** As many attempts with the record's key are running as may. */
