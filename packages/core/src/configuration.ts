@@ -31,7 +31,7 @@ export interface TasksOptions {
   readonly backends: Readonly<Record<string, BackendSource>>;
   /** Modules that define tasks, as glob patterns relative to the configuration file. The command line imports them. @default [] */
   readonly tasks?: readonly string[] | undefined;
-  /** @default [] */
+  /** For a scheduler: no backend of this project has one yet (`supports.schedule`), so that nothing enqueues by itself. @default [] */
   readonly schedules?: readonly Schedule[] | undefined;
 }
 

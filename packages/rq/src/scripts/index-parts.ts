@@ -36,6 +36,7 @@ local function unlist(queue, id, number)
   if call('EXISTS', part) == 1 then return end
   call('ZREM', index, first)
   -- Whoever looks for a result looks in every queue that is known.
-  if call('EXISTS', index) == 0 then call('SREM', own('queues'), queue) end
+  local isPaused = call('HEXISTS', of(queue, 'meta'), 'paused') == 1
+  if call('EXISTS', index) == 0 and not isPaused then call('SREM', own('queues'), queue) end
 end
 `;
