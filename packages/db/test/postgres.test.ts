@@ -3,7 +3,9 @@ import { DatabaseBackend, migrations, type DatabaseBackendOptions } from "@tasks
 import { CamelCasePlugin, Kysely, PostgresDialect } from "kysely";
 import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
 
+import { pgExecutor } from "../src/connections/pg-client.ts";
 import { postgresStatements } from "../src/dialects/postgres-statements.ts";
+import { PostgresDialect as TasksDialect } from "../src/dialects/postgres.ts";
 import { tableNames } from "../src/tables.ts";
 import { createPool, postgresUrl } from "./support/postgres.ts";
 import { start } from "./support/processes.ts";
@@ -189,6 +191,32 @@ describe("notifications", () => {
     await running;
     await backend.close();
   }, 15_000);
+
+  it("are spared while nobody listens", async () => {
+    const { schema, backend } = await open({ tablePrefix: "heard_" });
+    const scope = { tables: tableNames("heard_", schema), backend: "default", keepsIds: false };
+    const notify = (): Promise<boolean> =>
+      new TasksDialect().notifyListeners(pgExecutor(pool, false, 0), scope, "work", "someone");
+    const heard: string[] = [];
+    // Hears what is sent without being one of those it is sent for.
+    const spy = await pool.connect();
+    spy.on("notification", ({ payload = "" }) => heard.push(payload));
+    await spy.query('listen "heard_changes"');
+    onTestFinished(async () => {
+      await spy.query("unlisten *");
+      spy.removeAllListeners("notification");
+      spy.release();
+    });
+    expect(await notify()).toBe(false);
+    const worker = await backend.createWorker();
+    const running = worker.run();
+    await vi.waitFor(async () => expect(await notify()).toBe(true));
+    await vi.waitFor(() => expect(heard).toEqual(["work someone default"]));
+    await worker.stop();
+    await running;
+    await backend.close();
+    await vi.waitFor(async () => expect(await notify()).toBe(false));
+  });
 });
 
 describe("a Kysely of PostgreSQL", () => {
