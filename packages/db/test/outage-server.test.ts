@@ -56,6 +56,7 @@ async function open({ onTestFinished }: TestContext): Promise<{
   await admin.query(
     `grant select, insert, update, delete on all tables in schema public to ${name}`,
   );
+  await admin.query(`grant usage on all sequences in schema public to ${name}`);
   own.username = name;
   const backend = new DatabaseBackend({ url: own.href, poolSize: 4 });
   onTestFinished(async () => {

@@ -73,10 +73,16 @@ describe("migrations on PostgreSQL", () => {
   it("are never run by themselves; check() and errors say what to run", async () => {
     await using backend = new DatabaseBackend({ url, schema: newSchema() });
     await withBackends({ default: backend }, async () => {
-      await expect(greet.enqueue("Ada")).rejects.toMatchObject({
-        code: "TASKS_BACKEND_UNAVAILABLE",
-        message: expect.stringContaining("tasks migrate") as string,
-      });
+      for (const enqueue of [
+        () => greet.enqueue("Ada"),
+        () => once.enqueue("Ada"),
+        () => greet.enqueueMany([["Ada"], ["Grace"]]),
+      ]) {
+        await expect(enqueue()).rejects.toMatchObject({
+          code: "TASKS_BACKEND_UNAVAILABLE",
+          message: expect.stringContaining("tasks migrate") as string,
+        });
+      }
     });
     expect(await backend.check()).toMatchObject([{ id: "tasks.db.E001" }]);
   });

@@ -55,7 +55,7 @@ export async function listen(
   try {
     await client.connect();
     // Shared by all who listen. It ends with the connection.
-    await ask(`select pg_advisory_lock_shared(${listenersLock(channel)}); listen "${channel}"`);
+    await ask(`listen "${channel}"; select pg_advisory_lock_shared(${listenersLock(channel)})`);
   } catch (error) {
     await close();
     throw error;
