@@ -11,8 +11,9 @@ const BATCH_SIZE = 500;
 const CONNECTIONS = 2;
 /** Pause between two looks at an empty queue, in milliseconds. */
 const IDLE_MS = 2;
-/** Without scans of whole tables, which are never right here. */
-const SETTINGS = "set jit = off; set enable_seqscan = off; set enable_bitmapscan = off";
+/** Without scans of whole tables, which are never right here; planned once. */
+const SETTINGS =
+  "set jit = off; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_bitmapscan = off";
 
 export async function openQueue(url: string): Promise<Queue> {
   await using backend = new DatabaseBackend({ url });

@@ -185,6 +185,13 @@ export interface Dialect {
    * @param sender a word by which a process knows its own messages; `-` when it is to hear them too.
    */
   notify?(executor: Executor, scope: Scope, kind: ChangeKind, sender: string): Promise<void>;
+  /** The same, by a statement that stands alone, if anybody listens. Resolves with whether someone may. */
+  notifyListeners?(
+    executor: Executor,
+    scope: Scope,
+    kind: ChangeKind,
+    sender: string,
+  ): Promise<boolean>;
 }
 
 /** Finished rows to prune. */

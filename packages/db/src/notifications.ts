@@ -9,6 +9,8 @@ const LISTENING_LOOK_MS = 5000;
 const DEAF_LOOK_MS = 100;
 /** Pause before the next try to listen, in milliseconds. */
 const RECONNECT_MS = 1000;
+/** Shortest pause after nobody was there to hear one, in milliseconds: whoever begins to listen looks by itself first. */
+const UNHEARD_GAP_MS = 100;
 /** How long closing waits for the last notifications, in milliseconds. */
 const LAST_SEND_MS = 200;
 
@@ -23,8 +25,8 @@ export interface Subscription {
 export interface Channel {
   /** Tells this process's notifications from those of others. */
   readonly sender: string;
-  /** Tells all processes. */
-  send(kind: ChangeKind): Promise<void>;
+  /** Tells all processes. Resolves with whether any may have been listening. */
+  send(kind: ChangeKind): Promise<boolean>;
   /** Starts to hear. Resolves with `undefined` where that is impossible for good. `onLost` is called at most once. */
   subscribe(
     onMessage: (kind: ChangeKind) => void,
@@ -157,16 +159,17 @@ export class Notifications implements Changes {
   }
 }
 
-/** Sends at once, then at most once per gap; what is asked for in between goes out at its end. */
+/** Sends at once, then at most once per gap; what is asked for in between goes out at its end. The gap is longer while nobody listens. */
 class ThrottledSender {
-  readonly #send: () => Promise<void>;
+  readonly #send: () => Promise<boolean>;
   readonly #gapMs: number;
+  #restUntilMs = Number.NEGATIVE_INFINITY;
   #sentAtMs = Number.NEGATIVE_INFINITY;
   #askedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
 
-  constructor(send: () => Promise<void>, gapMs: number) {
+  constructor(send: () => Promise<boolean>, gapMs: number) {
     this.#send = send;
     this.#gapMs = gapMs;
   }
@@ -186,7 +189,8 @@ class ThrottledSender {
   send(): void {
     this.#askedAtMs = performance.now();
     if (this.#timer !== undefined) return;
-    const waitMs = this.#sentAtMs + this.#gapMs - this.#askedAtMs;
+    const nextAtMs = Math.max(this.#sentAtMs + this.#gapMs, this.#restUntilMs);
+    const waitMs = nextAtMs - this.#askedAtMs;
     if (waitMs <= 0) this.#now();
     else this.#timer = setTimeout(() => this.#now(), waitMs);
   }
@@ -202,6 +206,11 @@ class ThrottledSender {
     this.#timer = undefined;
     this.#sentAtMs = performance.now();
     // A notification that cannot be sent is made up for by those who look without being told.
-    this.#sending = this.#send().catch(() => undefined);
+    this.#sending = this.#send().then(
+      (isHeard) => {
+        if (!isHeard) this.#restUntilMs = performance.now() + UNHEARD_GAP_MS;
+      },
+      () => undefined,
+    );
   }
 }

@@ -21,10 +21,11 @@ import type { ConnectionOptions, Database } from "./open-database.ts";
 const KEEP_ALIVE_MS = 10_000;
 /**
  * Settings of our own connections. A plan that was made while the table was empty is kept until the table is analyzed; without scans of whole tables it is
- * right at every size. What the planner then thinks of costs must not start its compiler.
+ * right at every size. The planner takes a limit it does not know for a tenth of the table, and would plan each claim anew to know it. What it thinks of
+ * costs must not start its compiler.
  */
 const SETTINGS =
-  "set jit = off; set enable_seqscan = off; set enable_bitmapscan = off; set default_transaction_isolation = 'read committed'";
+  "set jit = off; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_bitmapscan = off; set default_transaction_isolation = 'read committed'";
 
 /** A database whose pool is the backend's own. */
 export function fromPostgresUrl(url: string, options: ConnectionOptions): Database {

@@ -132,8 +132,10 @@ export class Store {
     return this.dialect.readWorkToken?.(await this.connection(), this.scope);
   }
 
-  async #notify(kind: ChangeKind): Promise<void> {
-    await this.dialect.notify?.(await this.connection(), this.scope, kind, this.#sender);
+  async #notify(kind: ChangeKind): Promise<boolean> {
+    const connection = await this.connection();
+    const sending = this.dialect.notifyListeners?.(connection, this.scope, kind, this.#sender);
+    return (await sending) ?? false;
   }
 
   async #subscribe(

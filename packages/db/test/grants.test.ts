@@ -63,6 +63,18 @@ describe("a role that may change rows and nothing else", () => {
     });
   });
 
+  it("is told which right on the sequence it lacks", async () => {
+    const { backend } = await openAs((schema, role) => [
+      `grant usage on schema ${schema} to ${role}`,
+      `grant select, insert on ${schema}.tasks_results to ${role}`,
+    ]);
+    await withBackends({ default: backend }, async () => {
+      await expect(greet.enqueue("Ada")).rejects.toThrow(
+        "grant usage on sequence tasks_results_seq",
+      );
+    });
+  });
+
   it("cannot migrate, and finds nothing to do where all is in place", async () => {
     const { backend } = await openAs((schema, role) => [
       `grant usage on schema ${schema} to ${role}`,

@@ -3,7 +3,9 @@ import { DatabaseBackend, migrations, type DatabaseBackendOptions } from "@tasks
 import { CamelCasePlugin, Kysely, PostgresDialect } from "kysely";
 import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
 
+import { pgExecutor } from "../src/connections/pg-client.ts";
 import { postgresStatements } from "../src/dialects/postgres-statements.ts";
+import { PostgresDialect as TasksDialect } from "../src/dialects/postgres.ts";
 import { tableNames } from "../src/tables.ts";
 import { createPool, postgresUrl } from "./support/postgres.ts";
 import { start } from "./support/processes.ts";
@@ -71,10 +73,16 @@ describe("migrations on PostgreSQL", () => {
   it("are never run by themselves; check() and errors say what to run", async () => {
     await using backend = new DatabaseBackend({ url, schema: newSchema() });
     await withBackends({ default: backend }, async () => {
-      await expect(greet.enqueue("Ada")).rejects.toMatchObject({
-        code: "TASKS_BACKEND_UNAVAILABLE",
-        message: expect.stringContaining("tasks migrate") as string,
-      });
+      for (const enqueue of [
+        () => greet.enqueue("Ada"),
+        () => once.enqueue("Ada"),
+        () => greet.enqueueMany([["Ada"], ["Grace"]]),
+      ]) {
+        await expect(enqueue()).rejects.toMatchObject({
+          code: "TASKS_BACKEND_UNAVAILABLE",
+          message: expect.stringContaining("tasks migrate") as string,
+        });
+      }
     });
     expect(await backend.check()).toMatchObject([{ id: "tasks.db.E001" }]);
   });
@@ -189,6 +197,32 @@ describe("notifications", () => {
     await running;
     await backend.close();
   }, 15_000);
+
+  it("are spared while nobody listens", async () => {
+    const { schema, backend } = await open({ tablePrefix: "heard_" });
+    const scope = { tables: tableNames("heard_", schema), backend: "default", keepsIds: false };
+    const notify = (): Promise<boolean> =>
+      new TasksDialect().notifyListeners(pgExecutor(pool, false, 0), scope, "work", "someone");
+    const heard: string[] = [];
+    // Hears what is sent without being one of those it is sent for.
+    const spy = await pool.connect();
+    spy.on("notification", ({ payload = "" }) => heard.push(payload));
+    await spy.query('listen "heard_changes"');
+    onTestFinished(async () => {
+      await spy.query("unlisten *");
+      spy.removeAllListeners("notification");
+      spy.release();
+    });
+    expect(await notify()).toBe(false);
+    const worker = await backend.createWorker();
+    const running = worker.run();
+    await vi.waitFor(async () => expect(await notify()).toBe(true));
+    await vi.waitFor(() => expect(heard).toEqual(["work someone default"]));
+    await worker.stop();
+    await running;
+    await backend.close();
+    await vi.waitFor(async () => expect(await notify()).toBe(false));
+  });
 });
 
 describe("a Kysely of PostgreSQL", () => {
@@ -351,6 +385,11 @@ describe("addresses", () => {
   });
 });
 
+/** What a list of one phase asks for. */
+function newestOf(schema: string, phase: number): string {
+  return `select id from ${schema}.tasks_results where backend = $1 and phase = ${phase} order by seq desc limit $2`;
+}
+
 describe("plans on PostgreSQL", () => {
   it("use the indexes, on an empty table and on one of mostly history", async () => {
     const { schema, backend } = await open();
@@ -358,7 +397,9 @@ describe("plans on PostgreSQL", () => {
     const client = await pool.connect();
     onTestFinished(() => client.release(true));
     onTestFinished(() => backend.close());
-    await client.query("set enable_seqscan = off; set enable_bitmapscan = off; set jit = off");
+    await client.query(
+      "set enable_seqscan = off; set enable_bitmapscan = off; set jit = off; set plan_cache_mode = force_generic_plan",
+    );
     const names = "{a,b}";
     const claim = ["s", '["w"]', '"w"', "default", names, 10, "default", 1];
     const cases: readonly (readonly [string, readonly unknown[], string])[] = [
@@ -377,10 +418,16 @@ describe("plans on PostgreSQL", () => {
       [statements.findLost, ["default", 10], "tasks_results_running"],
       [statements.readUnique, ["default", "k"], "tasks_results_unique"],
       [statements.deleteFinished, ["default", 4, 1, 10], "tasks_results_finished"],
+      [newestOf(schema, 3), ["default", 51], "tasks_results_running"],
+      [newestOf(schema, 5), ["default", 51], "tasks_results_failed"],
     ];
     const check = async (): Promise<void> => {
       for (const [text, params, index] of cases) {
-        const { rows } = await client.query(`explain ${text}`, [...params]);
+        // Planned without a look at the parameters, as statements with a name are.
+        await client.query(`prepare planned as ${text}`);
+        const values = params.map((value) => `'${String(value)}'`).join(", ");
+        const { rows } = await client.query(`explain execute planned(${values})`);
+        await client.query("deallocate planned");
         const plan = rows.map((row: { "QUERY PLAN": string }) => row["QUERY PLAN"]).join("\n");
         expect(plan).toContain(index);
         expect(plan).not.toMatch(/Seq Scan on tasks_results/);

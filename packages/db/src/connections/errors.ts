@@ -77,9 +77,12 @@ export function toTasksError(error: unknown, where: string): TasksError {
 
 function advice(error: unknown, message: string): string {
   if (isUnanswered(error)) return ". The server did not answer within answerLimitMs.";
-  if (/no such table/i.test(message) || sqlState(error) === "42P01") {
+  if (/no such table/i.test(message) || ["42P01", "3F000"].includes(sqlState(error))) {
     return ". Create the tables with `tasks migrate`, or `await backend.migrate()`.";
   }
+  const [, sequence] = /permission denied for sequence (\S+)/.exec(message) ?? [];
+  if (sequence !== undefined)
+    return `. Whoever enqueues needs: grant usage on sequence ${sequence}.`;
   if (/prepared statement .* (?:already exists|does not exist)/.test(message)) {
     return ". Behind a pooler that hands out another connection for each transaction, say pooler: true.";
   }

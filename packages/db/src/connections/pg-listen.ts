@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Connection, Notified } from "../connection.ts";
@@ -9,6 +10,11 @@ const ANSWER_MS = 10_000;
 const LOOK_MS = 5000;
 /** How long the goodbye may take, in milliseconds. */
 const GOODBYE_MS = 500;
+
+/** Key of the lock that everyone who listens to a channel holds, so that others can tell whether anybody does. */
+export function listenersLock(channel: string): number {
+  return createHash("sha256").update(`tasks ${channel}`).digest().readUIntBE(0, 6);
+}
 
 /**
  * Hears what is sent on a channel, by a client made for it. A listener says nothing by itself, so it is asked now and then whether it still hears.
@@ -48,7 +54,8 @@ export async function listen(
   const connecting = setTimeout(() => client.connection?.stream?.destroy(), ANSWER_MS);
   try {
     await client.connect();
-    await ask(`listen "${channel}"`);
+    // Shared by all who listen. It ends with the connection.
+    await ask(`listen "${channel}"; select pg_advisory_lock_shared(${listenersLock(channel)})`);
   } catch (error) {
     await close();
     throw error;

@@ -105,7 +105,8 @@ function insertStatements(
   coalesce(r.run_after, now + r.delay, now), coalesce(r.run_after, now + r.delay), now`;
   const settings = `$4::text as queue_name, $5::text as task_name, $6::smallint as priority, $7::integer as max_lost,
   $8::text as metadata, $10::bigint as run_after, $11::bigint as delay`;
-  const one = `(select ${next} as seq, ${NOW} as now) fresh, (select $2::text as id, $9::text as args, ${settings}) r`;
+  const one = `fresh, (select $2::text as id, $9::text as args, ${settings}) r`;
+  const drawOne = `with fresh as materialized (select ${next} as seq, ${NOW} as now)`;
   const alike = `(select id, args, position, ${settings}
   from unnest($2::text::text[], $9::text::text[]) with ordinality as given(id, args, position)) r`;
   const many = `json_to_recordset($2::text::json) as r(id text, is_given boolean, position integer, queue_name text, task_name text,
@@ -123,11 +124,11 @@ function insertStatements(
 stored as (insert into ${results} (${columns}) ${values("seqs[r.position]", isGiven)} from fresh, ${rows})
 select now as enqueued_at, array_to_string(seqs, ',') as seqs, ${tell} from fresh`;
   return {
-    insert: `insert into ${results} (${columns}) ${values("seq", "$3::integer = 1")} from ${one} returning enqueued_at, seq, ${told("$12", "$13")}`,
+    insert: `insert into ${results} (${columns}) ${drawOne} ${values("seq", "$3::integer = 1")} from ${one} returning enqueued_at, seq, ${told("$12", "$13")}`,
     insertAlike: ofMany(alike, "$14", "$3::integer = 1", told("$12", "$13")),
     insertMany: ofMany(many, "$3", "r.is_given", told("$4", "$5")),
     insertUnique: `insert into ${results} (${columns}, unique_key, unique_scope, unique_until)
-${values("seq", "$3::integer = 1")}, $12::text, $13::text, now + $14::bigint from ${one}
+${drawOne} ${values("seq", "$3::integer = 1")}, $12::text, $13::text, now + $14::bigint from ${one}
 on conflict (backend, unique_key) where unique_key is not null do nothing returning enqueued_at, seq`,
     releaseWindow: `update ${results} set unique_key = null where backend = $1 and unique_key = $2 and unique_until <= ${NOW}`,
     readUnique: `select ${COLUMNS}, coalesce(unique_until <= ${NOW}, false) as is_over from ${results} where backend = $1 and unique_key = $2`,

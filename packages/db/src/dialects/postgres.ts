@@ -13,6 +13,7 @@ import type { ClientConfig } from "pg";
 
 import type { ChangeKind } from "../changes.ts";
 import type { Executor, Row, SqlValue } from "../connection.ts";
+import { listenersLock } from "../connections/pg-listen.ts";
 import type { Dialect, FinishedRange, Scope, Success } from "../dialect.ts";
 import type { Migration } from "../migrations.ts";
 import { toNumber, toText } from "../rows.ts";
@@ -244,7 +245,26 @@ export class PostgresDialect implements Dialect {
       messageOf(scope, kind, sender),
     ]);
   }
+
+  async notifyListeners(
+    executor: Executor,
+    scope: Scope,
+    kind: ChangeKind,
+    sender: string,
+  ): Promise<boolean> {
+    const channel = channelOf(scope);
+    const [row] = await executor.query(NOTIFY_LISTENERS, [
+      channel,
+      messageOf(scope, kind, sender),
+      listenersLock(channel),
+    ]);
+    return toNumber(row?.["told"]) !== 0;
+  }
 }
+
+/** Whoever listens holds the lock that is tried here: a notification nobody hears is spared. */
+const NOTIFY_LISTENERS = `select case when pg_try_advisory_xact_lock($3::bigint) then 0
+  else 1 + length(pg_notify($1::text, $2::text)::text) end as told`;
 
 const PHASE_OF_STATUS: Readonly<Record<TaskRecord["status"], number>> = {
   READY: PHASE.ready,
