@@ -2,7 +2,7 @@ import { RedisPlaces } from "../harness/redis-places.ts";
 import { targetsOf } from "../report/targets.ts";
 import { bullmqRedis, bullmqRedisTuned } from "./bullmq-redis/contender.ts";
 import type { Store } from "./store.ts";
-import { tasksRq } from "./tasks-rq/contender.ts";
+import { tasksRq, tasksRq100 } from "./tasks-rq/contender.ts";
 
 const BULL = bullmqRedis.name;
 const TUNED = bullmqRedisTuned.name;
@@ -10,10 +10,11 @@ const { against, own, plain, cpu } = targetsOf(tasksRq.name);
 
 export const redis: Store = {
   name: "redis",
-  contenders: [tasksRq, bullmqRedis, bullmqRedisTuned],
+  contenders: [tasksRq, tasksRq100, bullmqRedis, bullmqRedisTuned],
   targets: [
     against(BULL, "drain-1", "drain ÷ BullMQ", "≥ 0.9"),
     against(TUNED, "drain-1", "drain ÷ BullMQ tuned", "≥ 0.9"),
+    targetsOf(tasksRq100.name).against(TUNED, "drain-1", "drain at 100 ÷ BullMQ tuned", "≥ 0.9"),
     against(BULL, "drain-2", "drain, 2 processes ÷ BullMQ", "≥ 0.9"),
     against(BULL, "drain-4", "drain, 4 processes ÷ BullMQ", "≥ 0.9"),
     against(BULL, "drain-one-at-a-time", "drain, one at a time ÷ BullMQ", "≥ 0.9"),

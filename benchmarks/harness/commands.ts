@@ -6,6 +6,8 @@ export interface Spent {
   readonly ms: number;
   /** Processor time of the whole process, its threads included. */
   readonly cpuUs: number;
+  /** Memory of the process at the end, shared libraries included, in bytes. */
+  readonly rssBytes: number;
 }
 
 /** What a worker handled between start and stop. */

@@ -102,7 +102,7 @@ async function measure(action: () => Promise<void>): Promise<Spent> {
   await action();
   const ms = monotonicMs() - startedAtMs;
   const { user, system } = process.cpuUsage(cpuAtStart);
-  return { ms, cpuUs: user + system };
+  return { ms, cpuUs: user + system, rssBytes: process.memoryUsage.rss() };
 }
 
 function* chunks(first: number, count: number, size: number): Generator<number[]> {

@@ -7,8 +7,8 @@ import type { Sizes } from "../options.ts";
 export interface Row {
   readonly id: string;
   readonly title: string;
-  /** Jobs per second, milliseconds, or milliseconds of processor time per second. */
-  readonly unit: "/s" | "ms" | "ms/s";
+  /** Jobs per second, milliseconds, milliseconds of processor time per second, or 10^6 bytes. */
+  readonly unit: "/s" | "ms" | "ms/s" | "MB";
 }
 
 /** A figure and what it cost. */

@@ -1,8 +1,6 @@
 import type { Contender } from "../contender.ts";
 
-export const tasksRq: Contender = {
-  name: "@tasks/rq",
-  settings: "default settings (concurrency 10; strictly one at a time: concurrency 1)",
+const common: Pick<Contender, "hasOpenJobs" | "finishAll"> = {
   hasOpenJobs: `local queue = '{tasks}:default:'
     local open = redis.call('ZCARD', queue .. 'prioritized') + redis.call('LLEN', queue .. 'active')
     return open > 0 and 1 or 0`,
@@ -18,5 +16,24 @@ export const tasksRq: Contender = {
       redis.call('DEL', queue .. place)
     end
   end`,
-  open: async (url) => (await import("./queue.ts")).openQueue(url),
+};
+
+export const tasksRq: Contender = {
+  ...common,
+  name: "@tasks/rq",
+  settings: "default settings (concurrency 10; strictly one at a time: concurrency 1)",
+  open: async (url) => (await import("./queue.ts")).openQueue(url, 10),
+};
+
+export const tasksRq100: Contender = {
+  ...common,
+  name: "@tasks/rq at 100",
+  settings: "the same at concurrency 100",
+  without: {
+    enqueue: "the same",
+    "drain-one": "the same",
+    backlog: "the same",
+    latency: "the same",
+  },
+  open: async (url) => (await import("./queue.ts")).openQueue(url, 100),
 };

@@ -12,7 +12,7 @@ const destinations: Readonly<Record<Destination, typeof bench>> = {
   other: bench.using({ queueName: "other" }),
 };
 
-export async function openQueue(url: string): Promise<Queue> {
+export async function openQueue(url: string, concurrency: number): Promise<Queue> {
   const backend = new RQBackend({ url, queues: ["default", "other"] });
   configureTasks({ backends: { default: backend } });
   return {
@@ -24,7 +24,7 @@ export async function openQueue(url: string): Promise<Queue> {
     },
     work: async (handle, { oneAtATime }) => {
       handleJob = handle;
-      const worker = await backend.createWorker(oneAtATime ? { concurrency: 1 } : {});
+      const worker = await backend.createWorker({ concurrency: oneAtATime ? 1 : concurrency });
       const run = worker.run();
       return {
         stop: async () => {

@@ -28,9 +28,12 @@ export function latencyScenarios(sizes: Sizes, backlogs: Backlogs): readonly Sce
       template: (setting) => backlogs.get(setting, "tomorrow", sizes.tomorrow),
     }),
     {
-      name: "latency-idle-cpu",
-      rows: [{ id: "idle-cpu", title: "CPU of an idle worker", unit: "ms/s" }],
-      run: async (setting) => ({ "idle-cpu": { value: await measureIdleness(setting) } }),
+      name: "latency-idle",
+      rows: [
+        { id: "idle-cpu", title: "CPU of an idle worker", unit: "ms/s" },
+        { id: "idle-memory", title: "memory of an idle worker", unit: "MB" },
+      ],
+      run: measureIdleness,
     },
   ];
 }
@@ -92,17 +95,24 @@ async function measure(
   return latencies.filter((_, index) => jobs[index]! >= warmUp);
 }
 
-/** What waiting for work costs worker and server, in milliseconds of processor time per second. */
-async function measureIdleness({ store, contender, places }: Setting): Promise<number> {
+/** What waiting for work costs: processor time of worker and server, and memory of the worker's process. */
+async function measureIdleness({
+  store,
+  contender,
+  places,
+}: Setting): Promise<Readonly<Record<string, Figure>>> {
   await using place = await places.create();
   await using worker = await Host.start(store, contender, place);
   await worker.call("startWork", { oneAtATime: false });
   await worker.call("rest", { ms: SETTLE_MS });
   const serverCpuAtStart = places.serverCpuUs();
-  const { ms, cpuUs } = await worker.call("rest", { ms: IDLE_MS });
+  const { ms, cpuUs, rssBytes } = await worker.call("rest", { ms: IDLE_MS });
   const serverCpuUs = places.serverCpuUs() - serverCpuAtStart;
   await worker.call("stopWork", null);
-  return (cpuUs + serverCpuUs) / ms;
+  return {
+    "idle-cpu": { value: (cpuUs + serverCpuUs) / ms },
+    "idle-memory": { value: rssBytes / 1e6 },
+  };
 }
 
 async function began(worker: Host, count: number, limitMs: number): Promise<void> {
