@@ -391,6 +391,23 @@ describe("check", () => {
     );
   });
 
+  it("warns of schedules that nobody runs", async () => {
+    await using project = await createProject({
+      "tasks.config.ts": `import { configureTasks, ImmediateBackend, task } from "@tasks/core";
+const nightly = task({ name: "nightly" }, () => null);
+export default configureTasks({
+  backends: { default: () => new ImmediateBackend() },
+  schedules: [{ task: nightly, cron: "0 3 * * *" }],
+});
+`,
+    });
+    const { code, stdout } = await project.run(["check"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^warning tasks\.W001 Schedule 'nightly' enqueues nothing: backend 'default' does not support schedules\.$/m,
+    );
+  });
+
   it("prints level, id and hint of what it found, and answers 1 for an error", async () => {
     await using project = await createProject({
       "tasks.config.ts": `import { configureTasks, ImmediateBackend } from "@tasks/core";

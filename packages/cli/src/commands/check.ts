@@ -1,6 +1,7 @@
 import { checkTasks, registeredTasks, type CheckLevel, type CheckMessage } from "@tasks/core";
 import { Command } from "commander";
 
+import { checkSchedules } from "../check-schedules.ts";
 import { EXIT_FAILURE } from "../exit-codes.ts";
 import { jsonOption } from "../options.ts";
 import { escapeText } from "../output/escape.ts";
@@ -31,8 +32,8 @@ export function checkCommand(context: CliContext): Command {
     .addOption(jsonOption())
     .addHelpText("after", HELP)
     .action(async (options: { readonly json?: boolean }, command: Command) => {
-      await withSession(context, command, { tasks: true }, async ({ aliases }) => {
-        const messages = await checkTasks();
+      await withSession(context, command, { tasks: true }, async ({ aliases, loaded }) => {
+        const messages = [...(await checkTasks()), ...checkSchedules(loaded.config.schedules)];
         const printer = createPrinter(context.io);
         if (options.json === true) printer.json(messages);
         else printMessages(messages, aliases().length, printer);
