@@ -87,12 +87,20 @@ function framesOfTask(frames: string): string {
   const lines = frames.split("\n");
   let end = lines.findIndex((line) => RUNNER.test(line));
   if (end === -1) return frames.trimEnd();
-  while (end > 0 && CORE.test(lines[end - 1] ?? "")) end--;
+  // What a task calls of the framework is left out up to there. A package of the user's may be called core, too.
+  const folder = folderOf(lines[end]!);
+  while (end > 0 && lines[end - 1]!.includes(folder)) end--;
   return lines.slice(0, end).join("\n");
 }
 
-const CORE = /[/\\]core[/\\](?:dist|src)[/\\]/;
+/** The frame that runs attempts. Without repetitions, which would take for ever on a stack of megabytes. */
 const RUNNER = /[/\\]core[/\\](?:dist|src)[/\\]run-attempt\.[jt]s:/;
+
+/** The folder that a frame's file is in. */
+function folderOf(frame: string): string {
+  const path = frame.slice(0, frame.lastIndexOf("run-attempt."));
+  return path.slice(Math.max(path.lastIndexOf(" "), path.lastIndexOf("(")) + 1);
+}
 
 function attemptText(read: () => unknown): string | undefined {
   try {

@@ -29,6 +29,26 @@ it("ends the traceback with the task's own frames, not with who called it", asyn
   expect(traceback).toMatch(/\nTypeError: no such user$/);
 });
 
+it("keeps the frames of a package of the user's that has our name", () => {
+  const thrown = Object.assign(new Error("no"), {
+    stack: [
+      "Error: no",
+      "    at send (/app/packages/core/src/mail.ts:3:9)",
+      "    at checked (file:///app/node_modules/@tasks/core/dist/json.js:8:2)",
+      "    at runAttempt (file:///app/node_modules/@tasks/core/dist/run-attempt.js:20:5)",
+      "    at async QueueWorker.run (file:///app/node_modules/@tasks/core/dist/worker/queue-worker.js:1:1)",
+    ].join("\n"),
+  });
+  expect(convert(thrown).traceback).toBe(
+    "    at send (/app/packages/core/src/mail.ts:3:9)\nError: no",
+  );
+});
+
+it("takes no time over a stack of megabytes", () => {
+  const stack = `Error: no\n    at ${"/core".repeat(2_000_000)}`;
+  expect(convert(Object.assign(new Error("no"), { stack })).traceback.length).toBeLessThan(65_000);
+}, 5000);
+
 it("has no frames when only the framework's own led to the error", async () => {
   using _logs = collectLogs();
   const { errors } = await withBackends({ default: new ImmediateBackend() }, () =>
