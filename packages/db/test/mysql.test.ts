@@ -61,9 +61,10 @@ describe("migrations on MySQL", () => {
   }, 30_000);
 
   it("leave no lock behind", async () => {
-    const { backend } = await databases.open();
+    const { name, backend } = await databases.open();
     const [locks] = await pool.query(
-      "select is_free_lock(concat('tasks_migrate_', md5(database()))) as is_free",
+      "select is_free_lock(concat('tasks_migrate_', md5(?))) as is_free",
+      [name],
     );
     expect(locks).toEqual([{ is_free: 1 }]);
     await backend.close();
