@@ -67,6 +67,8 @@ export interface MysqlExecutorOptions {
   readonly answerLimitMs?: number;
   /** The largest packet the server takes, if it is known already. */
   readonly maxPacket?: { bytes: number | undefined };
+  /** What each statement is run by. @default just that */
+  readonly around?: <T>(statement: () => Promise<T>) => Promise<T>;
 }
 
 /** Texts up to this length in one statement, in characters, are not measured: every server takes them. */
@@ -78,9 +80,15 @@ const UNMEASURED = 250_000;
  */
 export function mysqlExecutor(
   queryable: MysqlQueryable,
-  { answerLimitMs = 0, maxPacket = { bytes: undefined } }: MysqlExecutorOptions = {},
+  {
+    answerLimitMs = 0,
+    maxPacket = { bytes: undefined },
+    around = (statement) => statement(),
+  }: MysqlExecutorOptions = {},
 ): Executor {
-  const send = async (sql: string, params: readonly SqlValue[]): Promise<unknown> => {
+  const send = (sql: string, params: readonly SqlValue[]): Promise<unknown> =>
+    around(() => sendOnly(sql, params));
+  const sendOnly = async (sql: string, params: readonly SqlValue[]): Promise<unknown> => {
     const statement: MysqlStatement = { sql, rowsAsArray: false, nestTables: false };
     // Not every statement can be prepared; those without parameters need not be.
     if (params.length === 0) return answerOf("query", queryable, statement, answerLimitMs);

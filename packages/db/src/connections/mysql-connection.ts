@@ -121,9 +121,14 @@ export class MysqlConnection implements Connection {
     const client = await this.#acquire();
     this.#clients.add(client);
     let broken: unknown;
-    const executor = failFast(this.#watched(client), (error) => {
+    const guarded = failFast((error) => {
       broken = error;
       if (isNetworkError(error)) this.#troubleAtMs = performance.now();
+    });
+    const executor = mysqlExecutor(client, {
+      answerLimitMs: this.#answerLimitMs,
+      maxPacket: this.#maxPacket,
+      around: (statement) => guarded(() => this.#watch(client, statement)),
     });
     try {
       return await work(executor);
@@ -139,25 +144,7 @@ export class MysqlConnection implements Connection {
     }
   }
 
-  /** Runs statements on a client, each of them under watch. */
-  #watched(client: MysqlClient): Executor {
-    const executor = mysqlExecutor(client, {
-      answerLimitMs: this.#answerLimitMs,
-      maxPacket: this.#maxPacket,
-    });
-    const run: Executor["run"] = (sql, params) =>
-      this.#watch(client, () => executor.run(sql, params));
-    return {
-      query: (sql, params) => this.#watch(client, () => executor.query(sql, params)),
-      run,
-      runMany: async (sql, paramLists) => {
-        const changes: number[] = [];
-        for (const params of paramLists) changes.push(await run(sql, params));
-        return changes;
-      },
-    };
-  }
-
+  /** Runs a statement on a client under watch. */
   async #watch<T>(client: MysqlClient, statement: () => Promise<T>): Promise<T> {
     const watched: Watched = {
       serverId: client.threadId,
@@ -242,9 +229,11 @@ function settings(answerLimitMs: number): readonly string[] {
 }
 
 /** Reports what breaks the connection. Whatever follows fails at once, rather than wait behind a statement without an answer. */
-function failFast(executor: Executor, onBroken: (error: unknown) => void): Executor {
+function failFast(
+  onBroken: (error: unknown) => void,
+): <T>(statement: () => Promise<T>) => Promise<T> {
   let broken: { readonly error: unknown } | undefined;
-  const guarded = async <T>(statement: () => Promise<T>): Promise<T> => {
+  return async (statement) => {
     if (broken !== undefined) throw broken.error;
     try {
       return await statement();
@@ -255,11 +244,6 @@ function failFast(executor: Executor, onBroken: (error: unknown) => void): Execu
       }
       throw error;
     }
-  };
-  return {
-    query: (sql, params) => guarded(() => executor.query(sql, params)),
-    run: (sql, params) => guarded(() => executor.run(sql, params)),
-    runMany: (sql, paramLists) => guarded(() => executor.runMany(sql, paramLists)),
   };
 }
 
