@@ -1,29 +1,9 @@
-import { DatabaseBackend } from "@tasks/db";
-
-import { startRestartableServer } from "../../../scripts/services/restartable-server.ts";
-import { TcpProxy } from "../../../scripts/services/tcp-proxy.ts";
 import { PoolBackend } from "./pool-backend.ts";
+import { serverStore } from "./server-store.ts";
 import type { ChaosStore } from "./store.ts";
 import { unfencedPool } from "./unfenced-postgres.ts";
 
-/** A server of the run's own, reached through a network of the run's own. */
-export const postgres: ChaosStore = {
-  start: async () => {
-    const server = await startRestartableServer("postgres");
-    await using backend = new DatabaseBackend({ url: server.url });
-    await backend.migrate();
-    const network = await TcpProxy.to(server.url);
-    const stop = async (): Promise<void> => {
-      await network[Symbol.asyncDispose]();
-      await server[Symbol.asyncDispose]();
-    };
-    return { url: network.url, server, network, [Symbol.asyncDispose]: stop };
-  },
-  createBackend: ({ url, leaseMs, broken }) => {
-    // In proportion to the lease, as the defaults are.
-    const limits = { leaseMs, answerLimitMs: leaseMs };
-    return broken === null
-      ? new DatabaseBackend({ url, poolSize: 4, ...limits })
-      : new PoolBackend({ database: unfencedPool(url), ...limits });
-  },
-};
+export const postgres: ChaosStore = serverStore(
+  "postgres",
+  (url, limits) => new PoolBackend({ database: unfencedPool(url), ...limits }),
+);
