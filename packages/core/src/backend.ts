@@ -19,8 +19,10 @@
  *
  * The steps of a result's life are pure functions in `transitions.ts`; a backend either calls them or does the same in its store's language.
  */
-import { NotSupported } from "./errors.ts";
+import { InvalidOption, InvalidTaskBackend, NotSupported } from "./errors.ts";
+import { wrongOption } from "./internal/assert-option.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
+import { assertQueueName, DEFAULT_TASK_BACKEND_ALIAS } from "./task-options.ts";
 import type { TaskRecord, TaskState, TaskStatus } from "./task-record.ts";
 import { TaskResult } from "./task-result.ts";
 
@@ -94,7 +96,13 @@ export interface UniqueClaim {
 
 /** One task to store: complete and validated. */
 export interface EnqueueRequest {
-  readonly id: string;
+  /**
+   * The id the result is to have, stored exactly; `null` when the store makes one, as `createId()` does.
+   *
+   * Enqueueing is idempotent by a given id: while a result has it, a second request stores nothing and is answered with that result, `deduplicated: true`,
+   * whatever else it asks for.
+   */
+  readonly id: string | null;
   readonly taskName: string;
   readonly args: readonly JsonValue[];
   /** `args` as JSON text. In large batches it is encoded when it is read: read it once, and do not keep it. */
@@ -122,7 +130,7 @@ export interface EnqueueOptions {
 export interface Enqueued {
   /** The stored record; the existing one when the task was a duplicate. */
   readonly record: TaskRecord;
-  /** The unique key was taken and nothing was stored. */
+  /** Nothing was stored: the unique key was taken, or a result has the given id. */
   readonly deduplicated: boolean;
 }
 
@@ -276,13 +284,48 @@ export interface BackendOptions {
 export abstract class Backend implements AsyncDisposable {
   /** What this backend can do. Frozen. */
   abstract readonly supports: BackendSupports;
-  /** The alias it is configured under; set when the configuration first hands it out. */
-  alias = "default";
+  #alias: string | undefined;
+  #isAliasFixed = false;
   /** Queue names accepted; empty accepts any valid name. */
   readonly queueNames: readonly string[];
 
+  /** @throws InvalidOption when `queues` is no array of queue names. */
   constructor(options: BackendOptions = {}) {
-    this.queueNames = Object.freeze([...(options.queues ?? ["default"])]);
+    const { queues = ["default"] } = options;
+    if (!Array.isArray(queues)) throw wrongOption("queues", "an array of queue names", queues);
+    for (const name of queues) assertQueueName(name, InvalidOption);
+    this.queueNames = Object.freeze([...queues]);
+  }
+
+  /**
+   * The alias it is configured under: its namespace within the store, so that two aliases never share results, pauses or counts.
+   *
+   * `configureTasks()` and `withBackends()` name every backend at once, and the backend of a factory when it is made. A backend of no configuration is
+   * `default`. A backend keeps one alias for life: the first use fixes it. Read it at each use, not in a constructor.
+   *
+   * @throws InvalidTaskBackend when it is set to another alias after it was configured or used.
+   */
+  get alias(): string {
+    this.#isAliasFixed = true;
+    return this.#alias ?? DEFAULT_TASK_BACKEND_ALIAS;
+  }
+
+  set alias(alias: string) {
+    if (this.#isAliasFixed && alias !== this.alias) {
+      const { name } = this.constructor;
+      throw new InvalidTaskBackend(
+        this.#alias === undefined
+          ? `This ${name} was used as '${this.alias}' before it was configured as '${alias}'. Configure backends before you use them.`
+          : `This ${name} is the backend '${this.alias}' and cannot be '${alias}' as well. Make a backend for each alias.`,
+      );
+    }
+    this.#alias = alias;
+  }
+
+  /** Sets the alias of a backend that has none: for a backend that hands its work on to this one. A configuration may still set another. */
+  inheritAlias(alias: string): void {
+    if (this.#alias !== undefined) return;
+    this.alias = alias;
   }
 
   // ── Enqueuer ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -369,7 +412,7 @@ export abstract class Backend implements AsyncDisposable {
     throw this.notSupported("listing tasks");
   }
 
-  /** One page of results, newest enqueue first. @throws InvalidTask for a bad value; TypeError for an unknown option. */
+  /** One page of results, newest enqueue first. @throws InvalidOption for a bad value or an unknown option. */
   async list(options: ListOptions = {}): Promise<ListPage> {
     const { assertListOptions } = await import("./list-options.ts");
     assertListOptions(options);
@@ -380,7 +423,7 @@ export abstract class Backend implements AsyncDisposable {
     };
   }
 
-  /** Results per status, of one queue or of all. */
+  /** Results per status, of one queue or of all. @throws InvalidOption for an unknown option. */
   async counts(_options?: { readonly queueName?: string | undefined }): Promise<StatusCounts> {
     throw this.notSupported("listing tasks");
   }
@@ -399,13 +442,13 @@ export abstract class Backend implements AsyncDisposable {
    * No task of this queue is claimed until `resume`, in whatever process. Running attempts go on, and `runTask` runs what it is told to. Pausing twice is
    * pausing once.
    *
-   * @throws InvalidTask when the backend has no such queue.
+   * @throws InvalidOption when the backend has no such queue.
    */
   async pause(_queueName: string): Promise<void> {
     throw this.notSupported("pausing queues");
   }
 
-  /** Ends a pause; workers that wait go on by themselves. Without one nothing happens. @throws InvalidTask when the backend has no such queue. */
+  /** Ends a pause; workers that wait go on by themselves. Without one nothing happens. @throws InvalidOption when the backend has no such queue. */
   async resume(_queueName: string): Promise<void> {
     throw this.notSupported("pausing queues");
   }

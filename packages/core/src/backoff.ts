@@ -1,3 +1,4 @@
+import { InvalidTask } from "./errors.ts";
 import { assertBetween, assertOneOf, wrongOption } from "./internal/assert-option.ts";
 import { assertKnownOptions } from "./known-options.ts";
 import { LONGEST_DELAY_MS } from "./run-after.ts";
@@ -42,12 +43,13 @@ export function backoffDelay(
 export function assertBackoff(backoff: Backoff): void {
   if (typeof backoff === "function") return;
   if (typeof backoff !== "object" || backoff === null) {
-    throw wrongOption("backoff", "an object or a function", backoff);
+    throw wrongOption("backoff", "an object or a function", backoff, InvalidTask);
   }
-  assertKnownOptions("backoff", backoff, { type: 1, delayMs: 1, maxDelayMs: 1, jitter: 1 });
+  const known = { type: 1, delayMs: 1, maxDelayMs: 1, jitter: 1 };
+  assertKnownOptions("backoff", backoff, known, TypeError);
   const { type = "exponential", jitter = 0, delayMs = 0, maxDelayMs = 0 } = backoff;
-  assertOneOf("backoff.type", type, ["fixed", "linear", "exponential"]);
-  assertBetween("backoff.delayMs", delayMs, 0, LONGEST_DELAY_MS);
-  assertBetween("backoff.maxDelayMs", maxDelayMs, 0, LONGEST_DELAY_MS);
-  assertBetween("backoff.jitter", jitter, 0, 1);
+  assertOneOf("backoff.type", type, ["fixed", "linear", "exponential"], InvalidTask);
+  assertBetween("backoff.delayMs", delayMs, 0, LONGEST_DELAY_MS, InvalidTask);
+  assertBetween("backoff.maxDelayMs", maxDelayMs, 0, LONGEST_DELAY_MS, InvalidTask);
+  assertBetween("backoff.jitter", jitter, 0, 1, InvalidTask);
 }

@@ -1,6 +1,6 @@
 import { ImmediateBackend } from "./backends/immediate-backend.ts";
 import { runWithContext } from "./current-task.ts";
-import { createId } from "./ids.ts";
+import { isolated } from "./internal/async-scope.ts";
 import type { JsonValue } from "./json.ts";
 import type { AnyTask } from "./registry.ts";
 import { AttemptControl } from "./run-attempt.ts";
@@ -19,8 +19,10 @@ export async function callTask(task: AnyTask, args: readonly unknown[]): Promise
     () => control.signal,
   );
   const given = task.settings.input === null ? args : [await parseInput(task, args[0])];
-  return runWithContext(context, () =>
-    task.takesContext ? task.fn(context, ...given) : task.fn(...given),
+  return isolated(() =>
+    runWithContext(context, () =>
+      task.takesContext ? task.fn(context, ...given) : task.fn(...given),
+    ),
   );
 }
 
@@ -28,7 +30,7 @@ function callRecord(task: AnyTask, args: readonly unknown[]): TaskRecord {
   const now = new Date();
   const record = enqueue(
     {
-      id: createId(),
+      id: null,
       taskName: task.name,
       args: args as readonly JsonValue[],
       argsJson: "",

@@ -1,7 +1,9 @@
 import type { CheckMessage } from "./backend.ts";
 import { taskBackends } from "./configuration.ts";
 import { findProblem } from "./enqueue.ts";
-import { InvalidTaskBackend, NotSupported } from "./errors.ts";
+import { InvalidOption, InvalidTaskBackend, NotSupported } from "./errors.ts";
+import { isError } from "./internal/is-error.ts";
+import { describeMajors, otherMajors } from "./process-state.ts";
 import { redact } from "./redact.ts";
 import { registeredTasks } from "./registry.ts";
 
@@ -11,7 +13,14 @@ import { registeredTasks } from "./registry.ts";
  */
 export async function checkTasks(): Promise<readonly CheckMessage[]> {
   const backends = await Promise.all(taskBackends.aliases().map(checkBackend));
-  return [...backends.flat(), ...checkRegisteredTasks()];
+  return [...checkMajors(), ...backends.flat(), ...checkRegisteredTasks()];
+}
+
+function checkMajors(): CheckMessage[] {
+  const others = otherMajors();
+  if (others.length === 0) return [];
+  const hint = "Install one version: `npm ls @tasks/core` shows which packages bring the others.";
+  return [{ level: "warning", id: "tasks.W001", text: describeMajors(others), hint }];
 }
 
 async function checkBackend(alias: string): Promise<readonly CheckMessage[]> {
@@ -19,7 +28,8 @@ async function checkBackend(alias: string): Promise<readonly CheckMessage[]> {
     return await taskBackends.get(alias).check();
   } catch (error) {
     // Wrong options, or a driver that is not installed: the text says what to do.
-    const isExplained = InvalidTaskBackend.is(error) || NotSupported.is(error);
+    const isExplained =
+      InvalidTaskBackend.is(error) || InvalidOption.is(error) || NotSupported.is(error);
     return [
       {
         level: "error",
@@ -59,5 +69,5 @@ function checkRegisteredTasks(): CheckMessage[] {
 }
 
 function messageOf(error: unknown): string {
-  return redact(error instanceof Error ? error.message : String(error));
+  return redact(isError(error) ? error.message : String(error));
 }

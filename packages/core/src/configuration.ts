@@ -2,8 +2,10 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 import type { Backend } from "./backend.ts";
 import { ImmediateBackend } from "./backends/immediate-backend.ts";
-import { InvalidTask, InvalidTaskBackend } from "./errors.ts";
+import { InvalidOption, InvalidTaskBackend } from "./errors.ts";
+import { isError } from "./internal/is-error.ts";
 import { assertKnownOptions } from "./known-options.ts";
+import { ofProcess } from "./process-state.ts";
 import { redact } from "./redact.ts";
 import type { AnyTask } from "./registry.ts";
 import { DEFAULT_TASK_BACKEND_ALIAS } from "./task-options.ts";
@@ -27,7 +29,10 @@ export interface Schedule {
 
 /** Options of `configureTasks`. */
 export interface TasksOptions {
-  /** Backends by alias; `default` serves tasks that name none. Factories are called once, on first use. */
+  /**
+   * Backends by alias; `default` serves tasks that name none. Factories are called once, on first use. An alias is also the backend's namespace within
+   * its store, and a backend has one alias.
+   */
   readonly backends: Readonly<Record<string, BackendSource>>;
   /** Modules that define tasks, as glob patterns relative to the configuration file. The command line imports them. @default [] */
   readonly tasks?: readonly string[] | undefined;
@@ -55,9 +60,9 @@ export interface TaskBackends {
 }
 
 /**
- * Sets the process's backends and gives the configuration back, to be exported from `tasks.config.ts`. The last call counts.
+ * Sets the process's backends, names each by its alias, and gives the configuration back, to be exported from `tasks.config.ts`. The last call counts.
  *
- * @throws InvalidTaskBackend for a source that is neither a backend nor a function; InvalidTask for two schedules of one name; TypeError for an unknown option.
+ * @throws InvalidTaskBackend for a source that is neither a backend nor a function, or a backend that has another alias or was used before; InvalidOption for two schedules of one name or an unknown option.
  */
 export function configureTasks(options: TasksOptions): TasksConfig {
   assertKnownOptions("configureTasks()", options, { backends: 1, tasks: 1, schedules: 1 });
@@ -70,7 +75,7 @@ export function configureTasks(options: TasksOptions): TasksConfig {
     [Symbol.asyncDispose]: () => backends.close(),
   });
   assertUniqueSchedules(config.schedules);
-  processBackends = backends;
+  configured.backends = backends;
   return config;
 }
 
@@ -82,6 +87,12 @@ export async function withBackends<T>(
   fn: () => T,
 ): Promise<Awaited<T>> {
   return await scopedBackends.run(new BackendMap(backends), fn);
+}
+
+/** Runs functions in another async context with the backends of this one. */
+export function captureBackends(): <T>(fn: () => T) => T {
+  const scope = scopedBackends.getStore();
+  return (fn) => (scope === undefined ? fn() : scopedBackends.run(scope, fn));
 }
 
 /** The backends of this scope. */
@@ -116,7 +127,11 @@ class BackendMap implements TaskBackends {
       throw new InvalidTaskBackend("backends must be an object of backends by alias.");
     }
     for (const [alias, source] of Object.entries(sources)) {
-      if (typeof source === "function" || isBackend(source)) continue;
+      if (typeof source === "function") continue;
+      if (isBackend(source)) {
+        setAlias(source, alias);
+        continue;
+      }
       throw new InvalidTaskBackend(
         `The backend '${alias}' must be a backend or a function that makes one, not ${typeof source}.`,
       );
@@ -156,9 +171,15 @@ class BackendMap implements TaskBackends {
         `Could not find backend '${alias}': its function did not return a backend with supports and enqueue().`,
       );
     }
-    backend.alias = alias;
+    setAlias(backend, alias);
     return backend;
   }
+}
+
+/** Sets a backend's alias for life: reading the alias fixes it. */
+function setAlias(backend: Backend, alias: string): void {
+  backend.alias = alias;
+  void backend.alias;
 }
 
 /** By shape, so that backends built on a second copy of this package work too. */
@@ -175,7 +196,7 @@ function callFactory(alias: string, factory: () => Backend): Backend {
   try {
     return factory();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = isError(cause) ? cause.message : String(cause);
     throw new InvalidTaskBackend(`Could not find backend '${alias}': ${redact(reason)}`, { cause });
   }
 }
@@ -185,7 +206,7 @@ function assertUniqueSchedules(schedules: readonly Schedule[]): void {
   for (const { name, task } of schedules) {
     const scheduleName = name ?? task.name;
     if (names.has(scheduleName)) {
-      throw new InvalidTask(
+      throw new InvalidOption(
         `Two schedules are named '${scheduleName}'. Give one of them another name.`,
       );
     }
@@ -193,14 +214,20 @@ function assertUniqueSchedules(schedules: readonly Schedule[]): void {
   }
 }
 
-const scopedBackends = new AsyncLocalStorage<BackendMap>();
-let processBackends: BackendMap | undefined;
+const scopedBackends = /* @__PURE__ */ ofProcess(
+  "scoped backends",
+  () => new AsyncLocalStorage<BackendMap>(),
+);
+const configured = /* @__PURE__ */ ofProcess<{ backends?: BackendMap }>(
+  "configuration",
+  () => ({}),
+);
 
 function current(): BackendMap {
   const scoped = scopedBackends.getStore();
   if (scoped !== undefined) return scoped;
-  processBackends ??= new BackendMap({
+  configured.backends ??= new BackendMap({
     [DEFAULT_TASK_BACKEND_ALIAS]: () => new ImmediateBackend(),
   });
-  return processBackends;
+  return configured.backends;
 }

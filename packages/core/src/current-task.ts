@@ -1,8 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
+import { ofProcess } from "./process-state.ts";
 import type { TaskContext } from "./task-context.ts";
 
-const running = new AsyncLocalStorage<TaskContext>();
+const running = /* @__PURE__ */ ofProcess(
+  "running task",
+  () => new AsyncLocalStorage<TaskContext>(),
+);
 
 /** The context of the task that is running here, however deep in its calls; `undefined` outside of one. */
 export function currentTask(): TaskContext | undefined {

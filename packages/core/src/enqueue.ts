@@ -1,6 +1,7 @@
+import { isDate } from "node:util/types";
+
 import type { Backend, Enqueued, EnqueueOptions, EnqueueRequest } from "./backend.ts";
 import { InvalidTask } from "./errors.ts";
-import { createId } from "./ids.ts";
 import { encodeJson, type JsonObject, type JsonValue } from "./json.ts";
 import type { AnyTask } from "./registry.ts";
 import { toMilliseconds } from "./run-after.ts";
@@ -115,14 +116,14 @@ function toRequest(task: AnyTask, backend: Backend, args: readonly unknown[]): E
   const { value, json } = encodeJson(args.slice(0, length), "args", maxPayloadBytes);
   const { runAfter } = settings;
   return {
-    id: createId(),
+    id: settings.id,
     taskName: settings.name,
     args: value as readonly JsonValue[],
     argsJson: json,
     queueName: settings.queueName,
     priority: settings.priority,
-    runAfter: runAfter instanceof Date ? runAfter : null,
-    delayMs: runAfter === null || runAfter instanceof Date ? null : toMilliseconds(runAfter),
+    runAfter: isDate(runAfter) ? runAfter : null,
+    delayMs: runAfter === null || isDate(runAfter) ? null : toMilliseconds(runAfter),
     maxLost: settings.maxLost,
     metadata: metadataOf(settings.metadata, maxPayloadBytes),
     unique: null,

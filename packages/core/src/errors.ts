@@ -1,3 +1,5 @@
+import { isError } from "./internal/is-error.ts";
+
 /**
  * The base of every error this framework throws on purpose.
  *
@@ -19,10 +21,11 @@ export class TasksError extends Error {
    * Called on a subclass (`InvalidTask.is(error)`) it also compares the name.
    */
   static is(value: unknown): value is TasksError {
+    // Asked of every attempt, of which most have no error: a throw costs more than a task.
+    if (value === undefined) return false;
     try {
       const { code, name } = value as TasksError;
-      const isOurs =
-        value instanceof Error && typeof code === "string" && code.startsWith("TASKS_");
+      const isOurs = isError(value) && typeof code === "string" && code.startsWith("TASKS_");
       return isOurs && (this === TasksError || name === this.name);
     } catch {
       // Null, or something hostile that cannot even be looked at.
@@ -36,6 +39,14 @@ export class InvalidTask extends TasksError {
   override readonly name = "InvalidTask";
   constructor(message: string, options?: ErrorOptions) {
     super("TASKS_INVALID_TASK", message, options);
+  }
+}
+
+/** An option is unknown, or its value is not acceptable. Options of a task itself are `InvalidTask`. */
+export class InvalidOption extends TasksError {
+  override readonly name = "InvalidOption";
+  constructor(message: string, options?: ErrorOptions) {
+    super("TASKS_INVALID_OPTION", message, options);
   }
 }
 
@@ -173,7 +184,10 @@ export class WaitTimeout extends TasksError {
 /** The store of a backend could not be reached or refused the operation; trying again later may succeed. */
 export class BackendUnavailable extends TasksError {
   override readonly name = "BackendUnavailable";
-  constructor(message: string, options?: ErrorOptions) {
+  /** Trying again is of no use before someone changes the store: its tables, a right or the database are missing. */
+  readonly isPermanent: boolean;
+  constructor(message: string, options?: ErrorOptions & { readonly isPermanent?: boolean }) {
     super("TASKS_BACKEND_UNAVAILABLE", message, options);
+    this.isPermanent = options?.isPermanent ?? false;
   }
 }

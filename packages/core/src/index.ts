@@ -43,6 +43,7 @@ export { currentTask } from "./current-task.ts";
 export {
   BackendUnavailable,
   DuplicateTask,
+  InvalidOption,
   InvalidTask,
   InvalidTaskBackend,
   NotSupported,
@@ -106,6 +107,7 @@ export {
   DEFAULT_TASK_BACKEND_ALIAS,
   DEFAULT_TASK_PRIORITY,
   DEFAULT_TASK_QUEUE_NAME,
+  isTaskId,
   TASK_MAX_PRIORITY,
   TASK_MIN_PRIORITY,
 } from "./task-options.ts";

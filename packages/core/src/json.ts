@@ -213,8 +213,8 @@ function isBytes(value: object): value is Uint8Array {
   return ArrayBuffer.isView(value) && Object(value)[Symbol.toStringTag] === "Uint8Array";
 }
 
-/** Plain objects of other realms have a foreign `Object.prototype`. */
-function isPlain(value: object): boolean {
+/** Tells whether an object is plain. Plain objects of other realms have a foreign `Object.prototype`. */
+export function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null;
   if (prototype === null || prototype === Object.prototype) return true;
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf");

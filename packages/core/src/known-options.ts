@@ -1,18 +1,19 @@
+import { InvalidOption } from "./errors.ts";
 import { show } from "./internal/show.ts";
 
 /**
- * Refuses options that nobody knows: a mistyped one would have no effect, and nobody would be told.
+ * Refuses unknown options: a mistyped one would silently have no effect.
  *
  * @param where what takes the options, such as `new AcmeBackend()`.
  * @param known an object with every option as a key.
- * @param Problem what is thrown. @default TypeError
+ * @param Problem class of the error. @default InvalidOption
  * @throws Problem naming the option, the known one it is nearest to, and all that are known.
  */
 export function assertKnownOptions<Options extends object>(
   where: string,
   options: Options,
   known: Readonly<Record<keyof Options, unknown>>,
-  Problem: new (message: string) => Error = TypeError,
+  Problem: new (message: string) => Error = InvalidOption,
 ): void {
   const names = Object.keys(known);
   for (const option of Object.keys(options)) {

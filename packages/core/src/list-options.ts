@@ -12,7 +12,7 @@ const KNOWN = {
   cursor: 1,
 };
 
-/** @throws InvalidTask for a bad value; TypeError for an unknown option. */
+/** @throws InvalidOption for a bad value or an unknown option. */
 export function assertListOptions(options: ListOptions): void {
   assertKnownOptions("list()", options, KNOWN);
   const { status, state, limit } = options;

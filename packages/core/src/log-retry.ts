@@ -10,6 +10,6 @@ export function logRetry(
   log(
     "warn",
     `Task id=${id} path=${taskName} attempt=${attempt} failed, next in ${Math.round(delayMs)} ms: ${exceptionClass}: ${message}`,
-    { taskId: id },
+    { taskId: id, error },
   );
 }

@@ -1,5 +1,5 @@
-import { inspect } from "node:util";
-
+import { inspectValue } from "./internal/inspect-value.ts";
+import { ofProcess } from "./process-state.ts";
 import { redact } from "./redact.ts";
 import { Signal } from "./signal.ts";
 
@@ -13,7 +13,7 @@ export interface LogRecord {
   readonly message: string;
   /** The result it is about. */
   readonly taskId?: string | undefined;
-  /** What went wrong, where something did. */
+  /** What went wrong, where something did: an error of the framework's, or the stored `TaskError` of a task, whose traceback the message holds. */
   readonly error?: unknown;
 }
 
@@ -23,7 +23,10 @@ export interface LogRecord {
  * Connect your logger: `taskLog.connect((record) => pino[record.level](record.message))`. As long as nothing is connected, warnings and errors go to
  * stderr, and the rest nowhere.
  */
-export const taskLog: Signal<LogRecord> = new Signal<LogRecord>(printError);
+export const taskLog: Signal<LogRecord> = /* @__PURE__ */ ofProcess(
+  "taskLog",
+  () => new Signal<LogRecord>(printError),
+);
 
 /** Logs a record; costs nothing when nobody would see it. */
 export function log(
@@ -40,8 +43,14 @@ export function isLogged(level: LogLevel): boolean {
   return taskLog.hasReceivers || level === "warn" || level === "error";
 }
 
+function isStoredError(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "traceback" in error;
+}
+
 function print(level: "warn" | "error", message: string, error: unknown): void {
-  const text = error === undefined ? message : `${message} ${inspect(error)}`;
+  // The message already holds the traceback of a task.
+  const isTold = error === undefined || isStoredError(error);
+  const text = isTold ? message : `${message} ${inspectValue(error)}`;
   // Continued lines are indented and control characters shown, so that no task can write lines of its own or command the terminal.
   console[level](redact(text).replace(/\r?\n/g, "\n    ").replace(CONTROL, escape));
 }

@@ -1,5 +1,5 @@
 import { TasksError } from "./errors.ts";
-import { show } from "./internal/show.ts";
+import { wrongOption } from "./internal/assert-option.ts";
 import { LONGEST_DELAY_MS } from "./run-after.ts";
 
 /** Options of `RetryTask` and `SnoozeTask`. */
@@ -42,12 +42,10 @@ export class DiscardTask extends TasksError {
   }
 }
 
-/** @throws RangeError unless it is a time a task can wait. */
+/** @throws InvalidOption unless it is a time a task can wait. */
 export function checkedDelay(delayMs: unknown): number {
   if (isDelay(delayMs)) return Math.round(delayMs);
-  throw new RangeError(
-    `delayMs must be a number of milliseconds from 0 to ${LONGEST_DELAY_MS}, not ${show(delayMs)}.`,
-  );
+  throw wrongOption("delayMs", `a number of milliseconds from 0 to ${LONGEST_DELAY_MS}`, delayMs);
 }
 
 /** Tells whether a value is a time a task can wait, in milliseconds. */

@@ -1,5 +1,5 @@
 import type { PruneOptions } from "./backend.ts";
-import { InvalidTask } from "./errors.ts";
+import { InvalidOption } from "./errors.ts";
 import { assertWhole } from "./internal/assert-option.ts";
 import { assertKnownOptions } from "./known-options.ts";
 
@@ -21,7 +21,7 @@ export interface ResolvedPruneOptions {
 /**
  * Applies the defaults of `prune` and checks, for backends that have it.
  *
- * @throws InvalidTask for a bad value; TypeError for an unknown option: one letter must not turn a dry run into a deletion.
+ * @throws InvalidOption for a bad value or an unknown option: one letter must not turn a dry run into a deletion.
  */
 export function resolvePruneOptions(options: PruneOptions = {}): ResolvedPruneOptions {
   assertKnownOptions("prune()", options, {
@@ -50,8 +50,8 @@ export function resolvePruneOptions(options: PruneOptions = {}): ResolvedPruneOp
   };
 }
 
-/** @throws InvalidTask unless it is a number of milliseconds from 0. */
+/** @throws InvalidOption unless it is a number of milliseconds from 0. */
 export function assertAge(option: string, ms: number): void {
   if (Number.isFinite(ms) && ms >= 0) return;
-  throw new InvalidTask(`${option} must be a number of milliseconds from 0, not ${String(ms)}.`);
+  throw new InvalidOption(`${option} must be a number of milliseconds from 0, not ${String(ms)}.`);
 }

@@ -1,5 +1,8 @@
+import { isDate } from "node:util/types";
+
 import { InvalidTask } from "./errors.ts";
 import { assertBetween, wrongOption } from "./internal/assert-option.ts";
+import { isPlain } from "./json.ts";
 import { assertKnownOptions } from "./known-options.ts";
 
 /** A delay from the moment of the enqueue; parts add up. */
@@ -39,10 +42,10 @@ export const LONGEST_DELAY_MS: number = 1000 * 366 * MS_PER_UNIT.days;
  */
 export function checkedRunAfter(value: unknown): RunAfter | null {
   if (value === null) return null;
-  if (value instanceof Date) return checkedDate(value);
+  if (isDate(value)) return checkedDate(value);
   if (isMoment(value)) return checkedDate(new Date(value.epochMilliseconds));
   if (isPlainObject(value)) return checkedRelative(value);
-  throw wrongOption("runAfter", "a Date or an object such as { minutes: 10 }", value);
+  throw wrongOption("runAfter", "a Date or an object such as { minutes: 10 }", value, InvalidTask);
 }
 
 /** The length of a relative time in milliseconds. */
@@ -60,10 +63,7 @@ function isMoment(value: unknown): value is Moment {
 
 function isPlainObject(value: unknown): value is object {
   return (
-    typeof value === "object" &&
-    value !== null &&
-    Object.getPrototypeOf(value) === Object.prototype &&
-    Object.keys(value).length > 0
+    typeof value === "object" && value !== null && isPlain(value) && Object.keys(value).length > 0
   );
 }
 
@@ -77,7 +77,8 @@ function checkedDate(value: Date): Date {
 function checkedRelative(value: object): RelativeTime {
   assertKnownOptions("runAfter", value as RelativeTime, MS_PER_UNIT, InvalidTask);
   for (const [unit, amount] of Object.entries(value) as [string, unknown][]) {
-    if (amount !== undefined) assertBetween(`runAfter.${unit}`, amount, 0, LONGEST_DELAY_MS);
+    if (amount === undefined) continue;
+    assertBetween(`runAfter.${unit}`, amount, 0, LONGEST_DELAY_MS, InvalidTask);
   }
   const relative: RelativeTime = Object.freeze({ ...value });
   if (toMilliseconds(relative) <= LONGEST_DELAY_MS) return relative;

@@ -1,3 +1,5 @@
+import { AsyncResource } from "node:async_hooks";
+
 import type { Backend } from "./backend.ts";
 import { backoffDelay } from "./backoff.ts";
 import { runWithContext } from "./current-task.ts";
@@ -8,6 +10,7 @@ import {
   TaskTimeout,
   WorkerStopping,
 } from "./errors.ts";
+import { clearTimeout, setTimeout } from "./internal/real-time.ts";
 import { encodeJson } from "./json.ts";
 import { log } from "./log.ts";
 import { checkedDelay, isDelay } from "./outcomes.ts";
@@ -31,6 +34,7 @@ export interface AttemptHost {
 export class AttemptControl {
   #reason: TasksError | undefined;
   #controller: AbortController | undefined;
+  #fire: ((reason: TasksError) => void) | undefined;
 
   /** Why the attempt was told to stop; `undefined` while it was not. */
   get reason(): TasksError | undefined {
@@ -40,8 +44,11 @@ export class AttemptControl {
   /** Made on first use: most tasks never look at it. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+      const controller = new AbortController();
+      if (this.#reason !== undefined) controller.abort(this.#reason);
+      // Listeners run in the async context of the attempt that asked for the signal.
+      this.#fire = AsyncResource.bind((reason: TasksError) => controller.abort(reason));
+      this.#controller = controller;
     }
     return this.#controller.signal;
   }
@@ -50,7 +57,7 @@ export class AttemptControl {
   abort(reason: TasksError): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    this.#controller?.abort(reason);
+    this.#fire?.(reason);
   }
 }
 
@@ -152,8 +159,8 @@ class Attempt {
 
   #decide(task: AnyTask, ended: Ended | undefined): AttemptOutcome {
     const { reason } = this.#control;
-    if (reason instanceof TaskCancelled) return this.#failed(reason);
-    if (reason instanceof TaskTimeout) return this.#thrown(task, reason);
+    if (TaskCancelled.is(reason)) return this.#failed(reason);
+    if (TaskTimeout.is(reason)) return this.#thrown(task, reason);
     if (ended === undefined) return { type: "release" };
     switch (ended.type) {
       case "returned":
@@ -162,7 +169,7 @@ class Attempt {
         return this.#failed(ended.error);
       case "threw":
         // A shutdown shows in many errors, from AbortError to a driver's own; whatever it is, the attempt was not the task's fault.
-        if (reason instanceof WorkerStopping && !isOutcome(ended.error)) return { type: "release" };
+        if (WorkerStopping.is(reason) && !isOutcome(ended.error)) return { type: "release" };
         return this.#thrown(task, ended.error);
     }
   }
@@ -222,7 +229,7 @@ class Attempt {
   }
 
   #end(outcome: AttemptOutcome): AttemptEnd {
-    const cancelled = this.#control.reason instanceof TaskCancelled;
+    const cancelled = TaskCancelled.is(this.#control.reason);
     return { outcome, changes: this.#changes(), cancelled };
   }
 

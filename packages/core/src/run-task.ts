@@ -1,4 +1,5 @@
 import { configuredBackend } from "./configuration.ts";
+import { assertKnownOptions } from "./known-options.ts";
 import { DEFAULT_TASK_BACKEND_ALIAS } from "./task-options.ts";
 import type { TaskResult } from "./task-result.ts";
 
@@ -12,5 +13,6 @@ export async function runTask(
   id: string,
   options: { readonly backend?: string | undefined } = {},
 ): Promise<TaskResult> {
+  assertKnownOptions("runTask()", options, { backend: 1 });
   return configuredBackend(options.backend ?? DEFAULT_TASK_BACKEND_ALIAS).runTask(id);
 }

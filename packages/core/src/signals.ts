@@ -2,6 +2,7 @@ import { channel, type Channel } from "node:diagnostics_channel";
 
 import type { Backend } from "./backend.ts";
 import { isLogged, log, type LogLevel } from "./log.ts";
+import { ofProcess } from "./process-state.ts";
 import { Signal } from "./signal.ts";
 import type { TaskRecord } from "./task-record.ts";
 import { TaskResult } from "./task-result.ts";
@@ -58,8 +59,8 @@ export async function announceStarted(backend: Backend, record: TaskRecord): Pro
 export async function announceFinished(backend: Backend, record: TaskRecord): Promise<void> {
   const message = `${describe(record)} state=${record.status}`;
   if (record.status === "FAILED") {
-    const traceback = record.errors.at(-1)?.traceback ?? "";
-    log("error", `${message}\n${traceback}`, { taskId: record.id });
+    const error = record.errors.at(-1);
+    log("error", `${message}\n${error?.traceback ?? ""}`, { taskId: record.id, error });
   } else {
     log("info", message, { taskId: record.id });
   }
@@ -87,7 +88,11 @@ function describe(record: Pick<TaskRecord, "id" | "taskName">): string {
 }
 
 function taskSignal(name: string): Signal<TaskEvent> {
-  return new Signal<TaskEvent>((error) => {
-    log("error", `A receiver of ${name} failed.`, { error });
-  });
+  return ofProcess(
+    name,
+    () =>
+      new Signal<TaskEvent>((error) => {
+        log("error", `A receiver of ${name} failed.`, { error });
+      }),
+  );
 }

@@ -1,5 +1,6 @@
 import type { Backend } from "./backend.ts";
 import { NotSupported } from "./errors.ts";
+import { inspectValue } from "./internal/inspect-value.ts";
 import { encodeJson, type JsonObject, type JsonValue } from "./json.ts";
 import { log } from "./log.ts";
 import { boundedText } from "./redact.ts";
@@ -168,11 +169,5 @@ export class AttemptContext implements TaskContext {
 }
 
 function toText(part: unknown): string {
-  if (typeof part === "string") return part;
-  if (part instanceof Error) return `${part.name}: ${part.message}`;
-  try {
-    return JSON.stringify(part) ?? String(part);
-  } catch {
-    return String(part);
-  }
+  return typeof part === "string" ? part : inspectValue(part);
 }

@@ -20,7 +20,7 @@ export const TASK_MAX_PRIORITY = 100;
 
 /** Only one result with the same key exists at a time. */
 export interface UniqueOptions<Args extends readonly unknown[] = readonly unknown[]> {
-  /** Two enqueues with the same key are duplicates. @default the arguments as JSON */
+  /** Two enqueues with the same key are duplicates. @default the arguments as JSON, whatever the order of properties */
   readonly key?: ((...args: Args) => string) | undefined;
   /** How long the key is taken: until the first attempt starts, until the result is finished, or for a time after the enqueue. */
   readonly scope: "until-started" | "until-finished" | { readonly windowMs: number };
@@ -78,6 +78,11 @@ export interface UsingOptions {
   readonly backend?: string | undefined;
   /** Replaces the metadata; `{}` clears it. */
   readonly metadata?: object | undefined;
+  /**
+   * Id of the result, `[A-Za-z0-9_.:-]{1,64}`; `null` for a new one. While the backend has a result of this id, enqueueing stores nothing and gives that
+   * result back, `deduplicated: true`.
+   */
+  readonly id?: string | null | undefined;
   /** Enqueue inside this transaction of the caller; `null` for none. */
   readonly transaction?: unknown;
 }
@@ -98,6 +103,7 @@ export interface TaskSettings {
   readonly unique: UniqueOptions<never> | null;
   readonly concurrency: ConcurrencyOptions<never> | null;
   readonly metadata: JsonObject;
+  readonly id: string | null;
   readonly transaction: unknown;
 }
 
@@ -115,13 +121,14 @@ const DEFAULTS = {
   unique: null,
   concurrency: null,
   metadata: {},
-} as const satisfies Omit<TaskSettings, "runAfter" | "transaction">;
+} as const satisfies Omit<TaskSettings, "runAfter" | "id" | "transaction">;
 const CHANGES = {
   priority: 1,
   queueName: 1,
   runAfter: 1,
   backend: 1,
   metadata: 1,
+  id: 1,
   transaction: 1,
 } as const satisfies Record<keyof UsingOptions, 1>;
 
@@ -145,13 +152,17 @@ export function resolveTaskOptions(
     ...givenOptions("task()", options, DEFAULTS),
     metadata: checkedMetadata(options.metadata ?? {}),
     runAfter: null,
+    id: null,
     transaction: null,
   };
+  if (options.name === undefined) assertOwnName(functionName);
   assertTaskName(settings.name);
   assertSettings(settings);
-  assertWhole("maxAttempts", settings.maxAttempts, 1, 1_000_000);
-  assertWhole("maxLost", settings.maxLost, 0, 1_000_000);
-  if (settings.timeoutMs !== null) assertWhole("timeoutMs", settings.timeoutMs, 1, 2 ** 31 - 1);
+  assertWhole("maxAttempts", settings.maxAttempts, 1, 1_000_000, InvalidTask);
+  assertWhole("maxLost", settings.maxLost, 0, 1_000_000, InvalidTask);
+  if (settings.timeoutMs !== null) {
+    assertWhole("timeoutMs", settings.timeoutMs, 1, 2 ** 31 - 1, InvalidTask);
+  }
   assertBackoff(settings.backoff);
   assertInput(settings.input);
   if (settings.unique !== null) assertUnique(settings.unique);
@@ -177,11 +188,14 @@ export function changeTaskSettings(settings: TaskSettings, changes: UsingOptions
 }
 
 /** What both a definition and `using()` can set. */
-function assertSettings({ queueName, priority, backend }: TaskSettings): void {
+function assertSettings({ queueName, priority, backend, id }: TaskSettings): void {
   assertQueueName(queueName);
   assertPriority(priority);
+  if (id !== null && !isTaskId(id)) {
+    throw wrongOption("id", '1 to 64 letters, digits, "_", ".", ":" and "-"', id);
+  }
   if (typeof backend === "string" && backend !== "") return;
-  throw wrongOption("backend", "a non-empty string", backend);
+  throw wrongOption("backend", "a non-empty string", backend, InvalidTask);
 }
 
 /** Options without those that are `undefined`. @throws TypeError for an unknown one. */
@@ -190,17 +204,25 @@ function givenOptions<Options extends object>(
   options: Options,
   known: Readonly<Record<keyof Options, unknown>>,
 ): { [Key in keyof Options]: Exclude<Options[Key], undefined> } {
-  assertKnownOptions(where, options, known);
+  assertKnownOptions(where, options, known, TypeError);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as { [Key in keyof Options]: Exclude<Options[Key], undefined> };
 }
 
-/** @throws InvalidTask unless the name fits `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`. */
-export function assertQueueName(queueName: unknown): asserts queueName is string {
+/** @throws InvalidTask, or the given error, unless the name fits `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`. */
+export function assertQueueName(
+  queueName: unknown,
+  problem: new (message: string) => Error = InvalidTask,
+): asserts queueName is string {
   if (typeof queueName === "string" && /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/.test(queueName)) return;
-  throw new InvalidTask(
+  throw new problem(
     `Queue name ${show(queueName)} is not valid. Use 1 to 64 letters, digits, "_", "." and "-", not beginning with "." or "-".`,
   );
+}
+
+/** Tells whether a value can be given as an id: `[A-Za-z0-9_.:-]{1,64}`. */
+export function isTaskId(id: unknown): id is string {
+  return typeof id === "string" && /^[\w.:-]{1,64}$/.test(id);
 }
 
 /** @throws InvalidTask unless it is a whole number from −100 to 100. */
@@ -218,13 +240,22 @@ function assertPriority(priority: unknown): asserts priority is number {
 /** @throws InvalidTask with a message of its own for a non-object and for values that are not JSON. */
 function checkedMetadata(metadata: unknown): JsonObject {
   if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata)) {
-    throw wrongOption("metadata", "an object", metadata);
+    throw wrongOption("metadata", "an object", metadata, InvalidTask);
   }
   try {
     return Object.freeze(normalizeJson(metadata, "metadata") as JsonObject);
   } catch (cause) {
     throw new InvalidTask(`metadata must be JSON: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** @throws InvalidTask when the name of a function looks made by a minifier or bundler: another bundle may give it to another function. */
+function assertOwnName(functionName: string): void {
+  if (!/^(.{1,2}|.[A-Z\d].|..[A-Z\d]|(.*_)?default)$/.test(functionName)) return;
+  throw new InvalidTask(
+    `The function's name ${show(functionName)} looks made by a minifier or bundler, which may give it to another function in another bundle. ` +
+      'Name the task: task({ name: "sendReceipt" }, fn).',
+  );
 }
 
 function assertTaskName(name: string): void {
@@ -238,30 +269,35 @@ function assertTaskName(name: string): void {
 }
 
 function assertUnique(unique: UniqueOptions<never>): void {
-  assertKnownOptions("unique", unique, { key: 1, scope: 1, onConflict: 1 });
+  assertKnownOptions("unique", unique, { key: 1, scope: 1, onConflict: 1 }, TypeError);
   const { key, scope, onConflict = "reject" } = unique;
   assertKey("unique.key", key);
-  assertOneOf("unique.onConflict", onConflict, ["return-existing", "reject"]);
+  assertOneOf("unique.onConflict", onConflict, ["return-existing", "reject"], InvalidTask);
   if (typeof scope === "object" && scope !== null) {
-    assertWhole("unique.scope.windowMs", scope.windowMs, 1, Number.MAX_SAFE_INTEGER);
+    assertWhole("unique.scope.windowMs", scope.windowMs, 1, Number.MAX_SAFE_INTEGER, InvalidTask);
   } else {
-    assertOneOf("unique.scope", scope, ["until-started", "until-finished"]);
+    assertOneOf("unique.scope", scope, ["until-started", "until-finished"], InvalidTask);
   }
 }
 
 function assertConcurrency(concurrency: ConcurrencyOptions<never>): void {
-  assertKnownOptions("concurrency", concurrency, { key: 1, limit: 1 });
+  assertKnownOptions("concurrency", concurrency, { key: 1, limit: 1 }, TypeError);
   const { key, limit } = concurrency;
   assertKey("concurrency.key", key);
-  assertWhole("concurrency.limit", limit, 1, 1_000_000);
+  assertWhole("concurrency.limit", limit, 1, 1_000_000, InvalidTask);
 }
 
 function assertKey(option: string, key: unknown): void {
   if (key === undefined || typeof key === "function") return;
-  throw wrongOption(option, "a function that returns a string", key);
+  throw wrongOption(option, "a function that returns a string", key, InvalidTask);
 }
 
 function assertInput(input: StandardSchema | null): void {
   if (input === null || typeof input["~standard"]?.validate === "function") return;
-  throw wrongOption("input", "a Standard Schema, such as one of zod, valibot or arktype", input);
+  throw wrongOption(
+    "input",
+    "a Standard Schema, such as one of zod, valibot or arktype",
+    input,
+    InvalidTask,
+  );
 }

@@ -70,8 +70,13 @@ export interface TaskRecord {
   /** Start of the latest attempt. */
   readonly lastAttemptedAt: Date | null;
   readonly finishedAt: Date | null;
+  /** The first and the latest errors. */
   readonly errors: readonly TaskError[];
-  /** One per attempt; released and snoozed attempts leave none behind. */
+  /** How many errors were left out behind the first one. */
+  readonly errorsOmitted: number;
+  /** Attempts so far, a running one included; released and snoozed attempts do not count. */
+  readonly attempts: number;
+  /** Workers of the first and the latest attempts, one per attempt. */
   readonly workerIds: readonly string[];
   /** `null` unless the status is SUCCESSFUL. */
   readonly returnValue: JsonValue;

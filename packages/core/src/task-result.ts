@@ -45,6 +45,7 @@ export interface TaskResultJson {
   readonly finishedAt: string | null;
   readonly attempts: number;
   readonly workerIds: readonly string[];
+  readonly errorsOmitted: number;
   readonly errors: readonly (Omit<TaskError, "occurredAt"> & { readonly occurredAt: string })[];
   readonly progress: JsonValue;
   readonly logs: readonly (Omit<TaskLogEntry, "loggedAt"> & { readonly loggedAt: string })[];
@@ -78,7 +79,9 @@ export class TaskResult<T = unknown> {
   declare readonly lastAttemptedAt: Date | null;
   declare readonly finishedAt: Date | null;
   declare readonly errors: readonly TaskError[];
-  /** One per attempt. */
+  /** How many errors were left out behind the first one: a result keeps the first and the latest. */
+  declare readonly errorsOmitted: number;
+  /** Workers of the first and the latest attempts, one per attempt. */
   declare readonly workerIds: readonly string[];
   /** Attempts so far, a running one included. */
   declare readonly attempts: number;
@@ -210,6 +213,7 @@ type Shown = {
       | "lastAttemptedAt"
       | "finishedAt"
       | "errors"
+      | "errorsOmitted"
       | "workerIds"
       | "attempts"
       | "progress"
@@ -230,8 +234,9 @@ function show(shown: Shown, record: TaskRecord): void {
   shown.lastAttemptedAt = record.lastAttemptedAt;
   shown.finishedAt = record.finishedAt;
   shown.errors = record.errors;
+  shown.errorsOmitted = record.errorsOmitted;
   shown.workerIds = record.workerIds;
-  shown.attempts = record.workerIds.length;
+  shown.attempts = record.attempts;
   shown.progress = record.progress;
   shown.logs = record.logs;
 }

@@ -1,5 +1,6 @@
 import type { Backend } from "./backend.ts";
 import { configuredBackend } from "./configuration.ts";
+import { definitionSite } from "./definition-site.ts";
 import { enqueueAll } from "./enqueue.ts";
 import { InvalidTask, TaskResultMismatch } from "./errors.ts";
 import type { JsonReturn, SurvivesJson } from "./json-types.ts";
@@ -240,7 +241,7 @@ export function task(
   if (defined.takesContext && hasNoParameters(fn)) {
     throw new InvalidTask("Task takes context but does not have a first argument of 'context'.");
   }
-  registerTask(defined);
+  registerTask(defined, definitionSite(task));
   return defined;
 }
 

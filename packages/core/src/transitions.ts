@@ -6,6 +6,8 @@
  */
 import type { EnqueueRequest } from "./backend.ts";
 import { TaskCancelled, TaskLost } from "./errors.ts";
+import { withAttempt, withError } from "./history.ts";
+import { createId } from "./ids.ts";
 import { toTaskError } from "./task-error.ts";
 import type { TaskError, TaskRecord } from "./task-record.ts";
 import type {
@@ -18,9 +20,13 @@ import type {
 /**
  * A request becomes a READY record.
  *
- * @param id the record's id, for stores that make their own. @default the request's
+ * @param id the record's id, for stores that make their own. @default the given one, else a new one
  */
-export function enqueue(request: EnqueueRequest, now: Date, id: string = request.id): TaskRecord {
+export function enqueue(
+  request: EnqueueRequest,
+  now: Date,
+  id: string = request.id ?? createId(),
+): TaskRecord {
   return {
     id,
     taskName: request.taskName,
@@ -35,6 +41,8 @@ export function enqueue(request: EnqueueRequest, now: Date, id: string = request
     lastAttemptedAt: null,
     finishedAt: null,
     errors: [],
+    errorsOmitted: 0,
+    attempts: 0,
     workerIds: [],
     returnValue: null,
     progress: null,
@@ -54,13 +62,13 @@ export function claim(record: TaskRecord, workerId: string, now: Date): TaskReco
     status: "RUNNING",
     startedAt: record.startedAt ?? now,
     lastAttemptedAt: now,
-    workerIds: [...record.workerIds, workerId],
+    ...withAttempt(record, workerId),
     blocked: false,
   };
 }
 
 /**
- * What a completion whose fence still holds makes of a RUNNING record: its outcome, or FAILED with `TaskCancelled` when that was asked for and the
+ * What a completion whose fence and session still hold makes of a RUNNING record: its outcome, or FAILED with `TaskCancelled` when that was asked for and the
  * worker had not seen it.
  */
 export function settle(
@@ -84,7 +92,7 @@ export function settle(
  * What to answer to a completion whose attempt is over: `recorded` when this very outcome was stored before, so that it is brought again only because the
  * first answer did not arrive, and `lost` otherwise.
  *
- * @param isLatest the fence is still the completion's: nobody has claimed the result since.
+ * @param isLatest fence and session are still the completion's: nobody has claimed the result since.
  */
 export function answerRepeated(
   { status, errors }: TaskRecord,
@@ -122,13 +130,13 @@ export function complete(
         ...changed,
         status: "READY",
         runAfter: after(now, outcome.delayMs),
-        errors: [...changed.errors, outcome.error],
+        ...withError(changed, outcome.error),
         failures: changed.failures + 1,
       };
     case "snooze":
       return { ...withoutAttempt(changed), runAfter: after(now, outcome.delayMs) };
     case "release":
-      return withoutAttempt(changed);
+      return { ...withoutAttempt(changed), runAfter: dueAgain(changed, now) };
   }
 }
 
@@ -136,7 +144,9 @@ export function complete(
 export function lose(record: TaskRecord, now: Date): TaskRecord {
   const lost = record.lost + 1;
   if (record.cancelRequested) return cancelNow({ ...record, lost }, now);
-  if (lost <= record.maxLost) return { ...record, status: "READY", lost };
+  if (lost <= record.maxLost) {
+    return { ...record, status: "READY", lost, runAfter: dueAgain(record, now) };
+  }
   const times = lost === 1 ? "1 attempt was" : `${lost} attempts were`;
   const error = new TaskLost(
     `The worker vanished while it ran the task; ${times} lost and maxLost is ${record.maxLost}.`,
@@ -156,16 +166,27 @@ export function cancelNow(record: TaskRecord, now: Date): TaskRecord {
 }
 
 /** A FAILED record becomes READY, with a fresh allowance of attempts. */
-export function retry(record: TaskRecord): TaskRecord {
+export function retry(record: TaskRecord, now: Date): TaskRecord {
   return {
     ...record,
     status: "READY",
-    runAfter: null,
+    runAfter: dueAgain({ ...record, runAfter: null }, now),
     finishedAt: null,
     failures: 0,
     lost: 0,
     cancelRequested: false,
   };
+}
+
+/** A record that its store refuses to store becomes FAILED with the cause, without what may be at fault: history, metadata, progress and logs. */
+export function failUnstorable(record: TaskRecord, cause: unknown, now: Date): TaskRecord {
+  const bare = { ...record, errors: [], errorsOmitted: 0, metadata: {}, progress: null, logs: [] };
+  const error = toTaskError(cause, {
+    attempt: record.attempts,
+    workerId: record.workerIds.at(-1) ?? null,
+    occurredAt: now,
+  });
+  return fail({ ...bare, workerIds: record.workerIds.slice(-1) }, error, now);
 }
 
 /** Progress, metadata and logs of a running attempt. */
@@ -184,20 +205,26 @@ function fail(record: TaskRecord, error: TaskError, now: Date): TaskRecord {
     ...record,
     status: "FAILED",
     finishedAt: now,
-    errors: [...record.errors, error],
+    ...withError(record, error),
     failures: record.failures + 1,
     cancelRequested: false,
   };
 }
 
+/** The due time of a record that was due before: it is due still, also where the store's clock was set back meanwhile. */
+function dueAgain({ runAfter, enqueuedAt }: TaskRecord, now: Date): Date | null {
+  return (runAfter ?? enqueuedAt) > now ? now : runAfter;
+}
+
 /** Takes the running attempt back as if it had not begun. */
 function withoutAttempt(record: TaskRecord): TaskRecord {
-  const workerIds = record.workerIds.slice(0, -1);
+  const attempts = Math.max(0, record.attempts - 1);
   return {
     ...record,
     status: "READY",
-    workerIds,
-    startedAt: workerIds.length === 0 ? null : record.startedAt,
+    attempts,
+    workerIds: record.workerIds.slice(0, -1),
+    startedAt: attempts === 0 ? null : record.startedAt,
   };
 }
 
@@ -205,7 +232,7 @@ function errorOf(record: TaskRecord, error: Error, occurredAt: Date): TaskError 
   // Nobody threw it: its stack would show who stored it.
   delete error.stack;
   return toTaskError(error, {
-    attempt: record.workerIds.length,
+    attempt: record.attempts,
     workerId: record.workerIds.at(-1) ?? null,
     occurredAt,
   });

@@ -1,6 +1,7 @@
 import type { Backend } from "./backend.ts";
 import { NotSupported, WaitTimeout } from "./errors.ts";
 import { wrongOption } from "./internal/assert-option.ts";
+import { monotonicNow } from "./internal/monotonic-now.ts";
 import { assertKnownOptions } from "./known-options.ts";
 import type { TaskResult, WaitOptions } from "./task-result.ts";
 
@@ -19,12 +20,12 @@ export async function waitForResult(
   if (!backend.supports.wait) {
     throw new NotSupported("This backend does not support waiting for results.");
   }
-  const deadline = performance.now() + timeoutMs;
+  const deadline = monotonicNow() + timeoutMs;
   for (let lookMs = 5; ; lookMs = Math.min(lookMs * 2, LONGEST_LOOK_MS)) {
     signal?.throwIfAborted();
     await result.refresh();
     if (result.isFinished) return;
-    const leftMs = deadline - performance.now();
+    const leftMs = deadline - monotonicNow();
     if (leftMs <= 0) throw new WaitTimeout(result.id, timeoutMs);
     await backend.waitForChange(result.id, Math.min(lookMs, leftMs), signal);
   }

@@ -1,6 +1,7 @@
 import {
   Backend,
   configureTasks,
+  InvalidOption,
   InvalidTaskBackend,
   NotSupported,
   task,
@@ -15,6 +16,9 @@ import { describe, expect, it, vi } from "vitest";
 
 import { PartialBackend } from "./support/partial-backend.ts";
 import { recordOf } from "./support/records.ts";
+
+vi.mock("../src/internal/real-time.ts", () => import("./support/faked-time.ts"));
+vi.mock("../src/internal/monotonic-now.ts", () => import("./support/faked-time.ts"));
 
 const subject = task({ name: "backend.subject" }, () => null);
 
@@ -36,6 +40,18 @@ describe("a backend that only enqueues", () => {
     queues.push("b");
     expect(backend.queueNames).toEqual(["a"]);
     expect(Object.isFrozen(backend.queueNames)).toBe(true);
+  });
+
+  it.each([
+    ["emails", 'queues must be an array of queue names, not "emails".'],
+    [["emails", "e mails"], 'Queue name "e mails" is not valid.'],
+    [["*"], 'Queue name "*" is not valid.'],
+    [[""], 'Queue name "" is not valid.'],
+    [[7], "Queue name 7 is not valid."],
+  ])("refuses queues that are no names: %j", (queues, message) => {
+    const create = (): unknown => new PartialBackend({}, queues as readonly string[]);
+    expect(create).toThrow(InvalidOption);
+    expect(create).toThrow(message);
   });
 
   it("answers NotSupported to everything it did not write, and is closed without a word", async () => {

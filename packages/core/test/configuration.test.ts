@@ -3,7 +3,7 @@ import {
   defaultTaskBackend,
   DummyBackend,
   ImmediateBackend,
-  InvalidTask,
+  InvalidOption,
   InvalidTaskBackend,
   MemoryBackend,
   task,
@@ -65,7 +65,7 @@ describe("configureTasks", () => {
       { task: subject, cron: "0 * * * *" },
     ];
     expect(() => configureTasks({ backends: {}, schedules })).toThrow(
-      new InvalidTask(
+      new InvalidOption(
         "Two schedules are named 'configuration.subject'. Give one of them another name.",
       ),
     );

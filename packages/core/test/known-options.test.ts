@@ -3,11 +3,16 @@ import {
   configureTasks,
   DummyBackend,
   ImmediateBackend,
+  InvalidOption,
   MemoryBackend,
+  runTask,
   task,
 } from "@tasks/core";
 import { OutboxBackend } from "@tasks/core/outbox";
+import { drain, enqueued, expectEnqueued } from "@tasks/core/testing";
 import { expect, it } from "vitest";
+
+const subject = task({ name: "known-options.subject" }, () => null);
 
 const known = { url: 1, queues: 1, tablePrefix: 1, minAgeMs: 1 };
 const check = (option: string) => (): void =>
@@ -27,7 +32,7 @@ it.each([
   ["minAegMs", "minAgeMs"],
 ])("asks who wrote %s whether it was to be %s", (option, meant) => {
   expect(check(option)).toThrow(
-    new TypeError(
+    new InvalidOption(
       `new AcmeBackend() does not know the option "${option}". Did you mean "${meant}"? It takes: url, queues, tablePrefix, minAgeMs.`,
     ),
   );
@@ -37,7 +42,7 @@ it.each(["ssl", "database", "constructor", "toString", "__proto__x", ""])(
   "finds nothing near %j",
   (option) => {
     expect(check(option)).toThrow(
-      new TypeError(
+      new InvalidOption(
         `new AcmeBackend() does not know the option "${option}". It takes: url, queues, tablePrefix, minAgeMs.`,
       ),
     );
@@ -59,6 +64,10 @@ it.each<[string, () => unknown, string]>([
     () => new DummyBackend({ supports: { defers: false } } as never),
     "defer",
   ],
+  ["drain()", () => drain({ limits: 5 } as never), "limit"],
+  ["enqueued()", () => enqueued({ tasks: subject } as never), "task"],
+  ["expectEnqueued()", () => expectEnqueued({ task: subject, arg: [] } as never), "args"],
+  ["runTask()", () => runTask("1", { backends: "a" } as never), "backend"],
   ["new MemoryBackend()", () => new MemoryBackend({ workers: true } as never), "worker"],
   [
     "new OutboxBackend()",
@@ -68,11 +77,12 @@ it.each<[string, () => unknown, string]>([
     },
     "",
   ],
-])("%s refuses what it does not know", (where, call, meant) => {
+])("%s refuses what it does not know", async (where, callIt, meant) => {
   const hint = meant === "" ? "" : ` Did you mean "${meant}"?`;
-  expect(call).toThrow(TypeError);
-  expect(call).toThrow(where);
-  expect(call).toThrow(`.${hint} It takes: `);
+  const call = async (): Promise<unknown> => callIt();
+  await expect(call()).rejects.toThrow(InvalidOption);
+  await expect(call()).rejects.toThrow(where);
+  await expect(call()).rejects.toThrow(`.${hint} It takes: `);
 });
 
 it.each<[string, (backend: MemoryBackend) => Promise<unknown>, string]>([
@@ -85,7 +95,7 @@ it.each<[string, (backend: MemoryBackend) => Promise<unknown>, string]>([
   ],
 ])("%s of a backend refuses what it does not know", async (where, call, meant) => {
   await using backend = new MemoryBackend();
-  await expect(call(backend)).rejects.toThrow(TypeError);
+  await expect(call(backend)).rejects.toThrow(InvalidOption);
   await expect(call(backend)).rejects.toThrow(where);
   await expect(call(backend)).rejects.toThrow(`Did you mean "${meant}"?`);
 });

@@ -1,4 +1,4 @@
-import { DiscardTask, RetryTask, SnoozeTask, TasksError } from "@tasks/core";
+import { DiscardTask, InvalidOption, RetryTask, SnoozeTask, TasksError } from "@tasks/core";
 import { expect, it } from "vitest";
 
 it("says how long to wait", () => {
@@ -25,7 +25,7 @@ it("keeps the cause of a retry and the reason of a discard", () => {
 it.each([-1, Number.NaN, Number.POSITIVE_INFINITY, 1e300, "10", undefined])(
   "refuses a wait of %s",
   (delayMs) => {
-    expect(() => new RetryTask({ delayMs: delayMs as number })).toThrow(RangeError);
+    expect(() => new RetryTask({ delayMs: delayMs as number })).toThrow(InvalidOption);
     expect(() => new SnoozeTask({ delayMs: delayMs as number })).toThrow(
       "delayMs must be a number of milliseconds from 0",
     );

@@ -19,6 +19,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { collectLogs } from "./support/logs.ts";
 import { claimedOf } from "./support/records.ts";
 
+vi.mock("../src/internal/real-time.ts", () => import("./support/faked-time.ts"));
+vi.mock("../src/internal/monotonic-now.ts", () => import("./support/faked-time.ts"));
+
 const backend = new MemoryBackend();
 const host = { backend, workerId: "worker-1" };
 let count = 0;
@@ -132,7 +135,8 @@ describe("throwing", () => {
       delayMs: 20,
     });
     expect((await run(subject, { failures: 2 })).outcome.type).toBe("failed");
-    expect((await run(subject, { workerIds: ["a", "b", "c"], lost: 3 })).outcome).toMatchObject({
+    const lost = { attempts: 3, workerIds: ["a", "b", "c"], lost: 3 };
+    expect((await run(subject, lost)).outcome).toMatchObject({
       type: "retry",
       error: { attempt: 4 },
     });

@@ -95,7 +95,7 @@ describe.each([
     const about = logs.filter(({ taskId }) => taskId === id);
     expect(about.map(({ level }) => level)).toEqual(["debug", "info", "error"]);
     expect(about[1]?.message).toContain("state=RUNNING");
-    expect(about[2]?.message).toMatch(/state=FAILED\n[\s\S]*Error: no such user$/);
+    expect(about[2]?.message).toMatch(/state=FAILED\n\w*Error: no such user\n {4}at /);
   });
 
   it("a receiver that throws loses nothing, fails nothing and is reported", async () => {

@@ -4,12 +4,15 @@ import { build } from "esbuild";
 import { expect, it } from "vitest";
 
 /**
- * What a program loads that only defines and enqueues tasks, minified and compressed. It was 8,190 bytes when this line was last touched: what
- * runs tasks, waits for results, parses schemas and makes unique keys is loaded on demand.
+ * Bytes that a program loads which only defines and enqueues tasks, minified and compressed. All
+ * that runs tasks, waits for results, parses schemas and makes unique keys is loaded on demand. It
+ * was 8,192 before definitions of a second copy of this package, minified names, reloaded modules
+ * and modules in several bundles of Turbopack were told apart, before ids could be given, and
+ * before backends checked their queue names.
  */
-const MOST_BYTES = 8192;
+const MOST_BYTES = 9800;
 
-it("keeps what a program loads to enqueue within 8 kB", async () => {
+it("keeps what a program loads to enqueue within 10 kB", async () => {
   const { outputFiles } = await build({
     stdin: {
       contents:

@@ -209,7 +209,7 @@ describe("log", () => {
     expect(result.logs).toEqual([
       {
         level: "info",
-        message: 'user {"id":7} 1 TypeError: no',
+        message: expect.stringMatching(/^user \{ id: 7 \} 1n TypeError: no\n {4}at /),
         attempt: 1,
         loggedAt: expect.any(Date),
       },

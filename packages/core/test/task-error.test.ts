@@ -1,3 +1,5 @@
+import { runInNewContext } from "node:vm";
+
 import { ImmediateBackend, task, toTaskError, withBackends } from "@tasks/core";
 import { describe, expect, it } from "vitest";
 
@@ -11,12 +13,12 @@ it("keeps class, message, traceback and the attempt", () => {
   expect(error).toEqual({
     exceptionClass: "TypeError",
     message: "no such user",
-    traceback: expect.stringMatching(/^ {4}at [\s\S]*\nTypeError: no such user$/),
+    traceback: expect.stringMatching(/^TypeError: no such user\n {4}at /),
     ...attempt,
   });
 });
 
-it("ends the traceback with the task's own frames, not with who called it", async () => {
+it("shows the task's own frames, not with who called it", async () => {
   using _logs = collectLogs();
   const { errors } = await withBackends({ default: new ImmediateBackend() }, () =>
     task({ name: "task-error.throws" }, () => {
@@ -26,7 +28,9 @@ it("ends the traceback with the task's own frames, not with who called it", asyn
   const { traceback } = errors[0]!;
   expect(traceback.match(/^ {4}at .*task-error\.test/gm)).toHaveLength(2);
   expect(traceback).not.toContain("run-attempt");
-  expect(traceback).toMatch(/\nTypeError: no such user$/);
+  expect(traceback).toMatch(
+    /^TypeError: no such user\n {4}at [^\n]*task-error\.test[^\n]*\n\nCaused by: Error: no such row\n/,
+  );
 });
 
 it("keeps the frames of a package of the user's that has our name", () => {
@@ -40,7 +44,7 @@ it("keeps the frames of a package of the user's that has our name", () => {
     ].join("\n"),
   });
   expect(convert(thrown).traceback).toBe(
-    "    at send (/app/packages/core/src/mail.ts:3:9)\nError: no",
+    "Error: no\n    at send (/app/packages/core/src/mail.ts:3:9)",
   );
 });
 
@@ -65,23 +69,84 @@ it("names a class of one's own", () => {
   );
 });
 
-it("shows causes first and the thrown error last", () => {
+it("shows the thrown error first and its causes after it", () => {
   const { exceptionClass, traceback } = convert(
     new Error("outer", { cause: new RangeError("inner", { cause: "root" }) }),
   );
   expect(exceptionClass).toBe("Error");
   expect(traceback).toMatch(
-    /^string: root\n\nThe above was the cause of:\n\n[\s\S]*RangeError: inner\n\nThe above was the cause of:\n\n[\s\S]*Error: outer$/,
+    /^Error: outer\n[\s\S]*\n\nCaused by: RangeError: inner\n[\s\S]*\n\nCaused by: string: root$/,
   );
 });
 
 it("ends for a cyclic cause and for an endless one", () => {
   const cyclic = new Error("cyclic");
   cyclic.cause = new Error("other", { cause: cyclic });
-  expect(convert(cyclic).traceback.match(/The above was the cause of/g)).toHaveLength(1);
+  expect(convert(cyclic).traceback.match(/^Caused by: /gm)).toHaveLength(1);
   let deep = new Error("root");
   for (let level = 0; level < 1000; level++) deep = new Error(`level ${level}`, { cause: deep });
-  expect(convert(deep).traceback.match(/The above was the cause of/g)).toHaveLength(9);
+  expect(convert(deep).traceback.match(/^Caused by: /gm)).toHaveLength(9);
+});
+
+describe("an AggregateError", () => {
+  it("names its errors in the message, and shows them in the traceback", () => {
+    const reasons = ["A: 503", "B: expired", "C: 404", "D: 410"].map((text) => new Error(text));
+    const { message, traceback } = convert(new AggregateError(reasons, "All mirrors failed"));
+    expect(message).toBe("All mirrors failed: A: 503; B: expired; C: 404; 1 more");
+    expect(traceback).toMatch(/^AggregateError: All mirrors failed: A: 503/);
+    expect(traceback).toMatch(/\n\nError 4 of 4: Error: D: 410\n {4}at /);
+    expect(convert(new AggregateError(reasons.slice(0, 2))).message).toBe("A: 503; B: expired");
+  });
+
+  it("is shown as a cause, and with causes of its own errors", () => {
+    const inner = new Error("A: 503", { cause: new Error("socket hang up") });
+    const { traceback } = convert(new Error("no", { cause: new AggregateError([inner]) }));
+    expect(traceback.match(/^(Caused by|Error 1 of 1): \w+: .*$/gm)).toEqual([
+      "Caused by: AggregateError: A: 503",
+      "Error 1 of 1: Error: A: 503",
+      "Caused by: Error: socket hang up",
+    ]);
+  });
+
+  it("is bounded, whatever it holds", () => {
+    const cyclic = new AggregateError([], "cyclic");
+    cyclic.errors.push(cyclic, ...Array.from({ length: 2000 }, () => new Error("again")));
+    const { traceback } = convert(cyclic);
+    expect(traceback.match(/^Error \d+ of/gm)).toHaveLength(9);
+  });
+});
+
+describe("errors of another realm", () => {
+  it("are errors: an engine's own, a class, and as a cause", () => {
+    const run = (code: string): unknown =>
+      runInNewContext(
+        `try { ${code} } catch (error) { error }`,
+        {},
+        { filename: "user-script.js" },
+      );
+    expect(convert(run("null.x"))).toMatchObject({
+      exceptionClass: "TypeError",
+      message: "Cannot read properties of null (reading 'x')",
+      traceback: expect.stringMatching(/^TypeError: Cannot read .*\n {4}at user-script\.js:1:/),
+    });
+    expect(convert(run("class Quota extends Error {} throw new Quota('used up')"))).toMatchObject({
+      exceptionClass: "Quota",
+      message: "used up",
+    });
+    const cause = run("null.x");
+    expect(convert(new Error("script failed", { cause })).traceback).toContain(
+      "\n\nCaused by: TypeError: Cannot read",
+    );
+    expect(convert(run("throw new AggregateError([new Error('A')])")).message).toBe("A");
+  });
+
+  it("are recognised by their shape where the engine did not make them", () => {
+    const { message, stack } = new Error("aborted");
+    expect(convert({ name: "AbortError", message, stack })).toMatchObject({
+      exceptionClass: "AbortError",
+      message: "aborted",
+    });
+  });
 });
 
 describe("what is not an error", () => {
@@ -91,8 +156,8 @@ describe("what is not an error", () => {
     ["text", "string", "text"],
     [42, "number", "42"],
     [Symbol("s"), "symbol", "Symbol(s)"],
-    [{ code: 7 }, "Object", '{"code":7}'],
-    [[1, 2], "Array", "[1,2]"],
+    [{ code: 7 }, "Object", "{ code: 7 }"],
+    [[1, 2], "Array", "[ 1, 2 ]"],
   ])("%s is kept", (thrown, exceptionClass, message) => {
     expect(convert(thrown)).toMatchObject({
       exceptionClass,
@@ -106,7 +171,7 @@ describe("what is not an error", () => {
     cyclic.self = cyclic;
     expect(convert(cyclic)).toMatchObject({
       exceptionClass: "Object",
-      message: "The thrown value could not be read.",
+      message: "<ref *1> { self: [Circular *1] }",
     });
   });
 });

@@ -166,7 +166,7 @@ describe("the other options", () => {
     );
     expect(using({ maxAttempts: 3 })).toThrow(
       new TypeError(
-        'using() does not know the option "maxAttempts". It takes: priority, queueName, runAfter, backend, metadata, transaction.',
+        'using() does not know the option "maxAttempts". It takes: priority, queueName, runAfter, backend, metadata, id, transaction.',
       ),
     );
   });

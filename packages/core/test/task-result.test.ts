@@ -172,7 +172,9 @@ describe("toJSON", () => {
       finishedAt: at,
       runAfter: at,
       errors: [error],
+      errorsOmitted: 0,
       logs: [log],
+      attempts: 1,
       workerIds: ["w"],
       returnValue: { answer: 42 },
     });
@@ -195,6 +197,7 @@ describe("toJSON", () => {
       finishedAt: iso,
       attempts: 1,
       workerIds: ["w"],
+      errorsOmitted: 0,
       errors: [{ ...error, occurredAt: iso }],
       logs: [{ ...log, loggedAt: iso }],
       progress: null,

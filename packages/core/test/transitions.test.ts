@@ -1,5 +1,5 @@
 import { taskState, type TaskRecord } from "@tasks/core";
-import { transitions, type AttemptOutcome } from "@tasks/core/worker";
+import { givenBackBy, recover, transitions, type AttemptOutcome } from "@tasks/core/worker";
 import { describe, expect, it } from "vitest";
 
 import { recordOf, requestOf } from "./support/records.ts";
@@ -35,6 +35,8 @@ describe("enqueue", () => {
       lastAttemptedAt: null,
       finishedAt: null,
       errors: [],
+      errorsOmitted: 0,
+      attempts: 0,
       workerIds: [],
       returnValue: null,
       progress: null,
@@ -208,6 +210,25 @@ describe("cancel", () => {
   });
 });
 
+describe("recover", () => {
+  it("counts what a dead session held as lost", () => {
+    const before = running();
+    expect(recover(before, "a-session", at(2))).toEqual(transitions.lose(before, at(2)));
+  });
+
+  it("leaves nothing of what was given back before it began", () => {
+    const before = recordOf();
+    const claimed = transitions.claim(before, "w1", at(1));
+    const after = { ...before, lastAttemptedAt: at(1) };
+    expect(recover(claimed, givenBackBy("a-session"), at(2))).toEqual(after);
+  });
+
+  it("ends what was given back and cancelled", () => {
+    const before = { ...running(), cancelRequested: true };
+    expect(taskState(recover(before, givenBackBy("a-session"), at(2)))).toBe("cancelled");
+  });
+});
+
 describe("lose", () => {
   it("makes it READY again, counting toward maxLost and not toward maxAttempts", () => {
     expect(transitions.lose(running({ maxLost: 1 }), at(2))).toMatchObject({
@@ -242,10 +263,40 @@ describe("lose", () => {
   });
 });
 
+describe("a clock that was set back", () => {
+  const dueAt = at(1);
+  const back = at(-3600);
+
+  it.each([
+    ["lost", (record: TaskRecord) => transitions.lose(record, back)],
+    [
+      "released",
+      (record: TaskRecord) => transitions.complete(record, { type: "release" }, null, back),
+    ],
+    [
+      "retried by hand",
+      (record: TaskRecord) => transitions.retry(transitions.lose(record, back), back),
+    ],
+  ])("does not defer what was due and is %s", (what, transition) => {
+    const maxLost = what === "lost" ? 1 : 0;
+    for (const times of [{ runAfter: dueAt }, { enqueuedAt: dueAt }]) {
+      const record = transition(running({ ...times, maxLost }));
+      expect(record.status).toBe("READY");
+      expect((record.runAfter ?? record.enqueuedAt) <= back).toBe(true);
+    }
+  });
+
+  it("does not change when a task fell due that is due still", () => {
+    const record = running({ runAfter: dueAt });
+    expect(transitions.lose(record, at(2)).runAfter).toEqual(dueAt);
+    expect(transitions.complete(record, { type: "release" }, null, at(2)).runAfter).toEqual(dueAt);
+  });
+});
+
 describe("retry by hand", () => {
   it("gives a failed one a fresh allowance and keeps its history", () => {
     const failed = transitions.lose(running({ maxLost: 0, runAfter: at(0) }), at(2));
-    expect(transitions.retry(failed)).toMatchObject({
+    expect(transitions.retry(failed, at(2))).toMatchObject({
       status: "READY",
       runAfter: null,
       finishedAt: null,
@@ -263,7 +314,7 @@ it("never changes the record it is given", () => {
   complete(before, { type: "failed", error });
   transitions.lose(before, at(2));
   transitions.cancel(before, at(2));
-  transitions.retry(before);
+  transitions.retry(before, at(2));
   expect(before).toEqual(copy);
 });
 

@@ -56,7 +56,7 @@ const SUPPORTS: BackendSupports = {
   retry: true,
   timeout: true,
   unique: true,
-  concurrency: true,
+  concurrency: false,
   schedule: false,
   progress: true,
   metadata: true,

@@ -18,13 +18,13 @@ export interface ImmediateBackendOptions extends BackendOptions {
  * Runs every task inside `enqueue`, in this process: what you have without any configuration.
  *
  * `enqueue` resolves with the finished result and never rejects with the task's own error. Retries follow each other without their wait.
- * Nothing is kept, so results cannot be fetched again.
+ * Nothing is kept, so results cannot be fetched again, and a task enqueued twice with one id runs twice.
  */
 export class ImmediateBackend extends Backend {
   override readonly supports: BackendSupports;
   readonly #workerId = createId();
 
-  /** @throws InvalidTaskBackend for a bad value; TypeError for an unknown option. */
+  /** @throws InvalidOption for a bad value or an unknown option. */
   constructor(options: ImmediateBackendOptions = {}) {
     super(options);
     assertKnownOptions("new ImmediateBackend()", options, { queues: 1, maxPayloadBytes: 1 });

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend.ts";
 import { NotSupported } from "../errors.ts";
+import { isolated } from "../internal/async-scope.ts";
 import { logRetry } from "../log-retry.ts";
 import { runAttempt, type AttemptEnd } from "../run-attempt.ts";
 import { announceFinished, announceStarted } from "../signals.ts";
@@ -16,7 +17,10 @@ export async function runToEnd(
   ready: TaskRecord,
 ): Promise<TaskRecord> {
   let record = ready;
-  while (!isFinished(record.status)) record = await attempt(backend, workerId, record);
+  while (!isFinished(record.status)) {
+    const running = record;
+    record = await isolated(() => attempt(backend, workerId, running));
+  }
   await announceFinished(backend, record);
   return record;
 }
@@ -27,9 +31,9 @@ async function attempt(backend: Backend, workerId: string, ready: TaskRecord): P
   const end = await runAttempt(
     {
       id: running.id,
-      fence: running.workerIds.length,
+      fence: running.attempts,
       taskName: running.taskName,
-      attempt: running.workerIds.length,
+      attempt: running.attempts,
       args: () => structuredClone(running.args),
       record: () => running,
     },
@@ -43,7 +47,7 @@ async function attempt(backend: Backend, workerId: string, ready: TaskRecord): P
 
 function withoutSnooze(
   { outcome }: AttemptEnd,
-  { workerIds }: TaskRecord,
+  { attempts, workerIds }: TaskRecord,
   backend: Backend,
 ): AttemptEnd["outcome"] {
   if (outcome.type !== "snooze") return outcome;
@@ -53,7 +57,7 @@ function withoutSnooze(
   return {
     type: "failed",
     error: toTaskError(error, {
-      attempt: workerIds.length,
+      attempt: attempts,
       workerId: workerIds.at(-1) ?? null,
       occurredAt: backend.now(),
     }),

@@ -12,6 +12,7 @@ import {
 } from "../backend.ts";
 import { systemClock, type Clock } from "../clock.ts";
 import { TaskResultDoesNotExist } from "../errors.ts";
+import { assertKnownOptions } from "../known-options.ts";
 import { resolvePruneOptions } from "../prune-options.ts";
 import { announceFinished } from "../signals.ts";
 import { isFinished, taskState, TASK_STATUSES, type TaskRecord } from "../task-record.ts";
@@ -82,6 +83,7 @@ export abstract class InMemoryBackend extends Backend {
   override async counts(
     options: { readonly queueName?: string | undefined } = {},
   ): Promise<StatusCounts> {
+    assertKnownOptions("counts()", options, { queueName: 1 });
     const counts = Object.fromEntries(TASK_STATUSES.map((status) => [status, 0])) as Record<
       keyof StatusCounts,
       number
@@ -126,14 +128,14 @@ export abstract class InMemoryBackend extends Backend {
   }
 
   override async workers(): Promise<readonly WorkerInfo[]> {
-    const now = this.now();
+    const nowMs = this.now().getTime();
     return [...this.store.sessions.values()].map((session) => ({
       workerId: session.workerId,
       queueNames: session.queueNames,
       concurrency: session.concurrency,
       startedAt: session.startedAt,
       lastSeenAt: session.lastSeenAt,
-      alive: session.expiresAt > now,
+      alive: session.lastSeenAt.getTime() + session.leaseMs > nowMs,
       running: this.store.countRunning(session.sessionId),
     }));
   }
@@ -141,7 +143,7 @@ export abstract class InMemoryBackend extends Backend {
   override async retry(id: string): Promise<boolean> {
     const entry = this.#entry(id);
     if (entry.record.status !== "FAILED") return false;
-    this.store.write(entry, transitions.retry(entry.record));
+    this.store.write(entry, transitions.retry(entry.record, this.now()));
     return true;
   }
 
@@ -158,7 +160,7 @@ export abstract class InMemoryBackend extends Backend {
     const nowMs = this.now().getTime();
     const old = oldestFirst(
       [...this.store.entries.values()].filter(({ record }) => {
-        if (record.finishedAt === null) return false;
+        if (record.finishedAt === null || this.store.isWindowOpen(record.id)) return false;
         if (queueNames !== null && !queueNames.includes(record.queueName)) return false;
         const ageMs = nowMs - record.finishedAt.getTime();
         return ageMs >= (record.status === "FAILED" ? failedMinAgeMs : minAgeMs);
@@ -196,8 +198,7 @@ function oldestFirst(entries: readonly Entry[]): readonly Entry[] {
   return entries.toSorted((a, b) => finishedMs(a) - finishedMs(b));
 }
 
-/** Whoever gets a record may do with it what he likes; the store's own must not change. */
+/** A caller may change the record it is given; the store's own must not change with it. */
 function withOwnRecord({ record, deduplicated }: Enqueued): Enqueued {
-  const { args, metadata } = structuredClone({ args: record.args, metadata: record.metadata });
-  return { record: { ...record, args, metadata }, deduplicated };
+  return { record: structuredClone(record), deduplicated };
 }

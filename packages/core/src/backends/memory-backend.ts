@@ -1,12 +1,15 @@
 import { wholeNumber } from "../backend-options.ts";
 import type { BackendSupports, Worker, WorkerOptions } from "../backend.ts";
 import type { Enqueued, EnqueueRequest } from "../backend.ts";
+import { captureBackends } from "../configuration.ts";
+import { captureContext, type AsyncScope } from "../internal/async-scope.ts";
 import { assertKnownOptions } from "../known-options.ts";
 import { log } from "../log.ts";
 import type { TaskResult } from "../task-result.ts";
 import { assertQueueOf } from "../worker/queue-check.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { runOne } from "../worker/run-one.ts";
+import { WorkerGroup } from "../worker/worker-group.ts";
 import { InMemoryBackend, type InMemoryBackendOptions } from "./in-memory-backend.ts";
 
 /** Options of `MemoryBackend`. */
@@ -22,6 +25,9 @@ export interface MemoryBackendOptions extends InMemoryBackendOptions {
   readonly maxPayloadBytes?: number | undefined;
 }
 
+/** The async context in which the program loads this module. */
+const inProgramContext: AsyncScope = /* @__PURE__ */ captureContext();
+
 /**
  * A complete queue in this process: background work without a store, and the reference for how a backend behaves. What it holds is gone when the
  * process ends.
@@ -29,10 +35,11 @@ export interface MemoryBackendOptions extends InMemoryBackendOptions {
 export class MemoryBackend extends InMemoryBackend {
   override readonly supports: BackendSupports;
   readonly #leaseMs: number;
-  readonly #workers = new Set<Worker>();
+  /** Its running workers. */
+  protected readonly workerGroup: WorkerGroup = new WorkerGroup();
   #ownWorker: WorkerOptions | null;
 
-  /** @throws InvalidTaskBackend for a bad value; TypeError for an unknown option. */
+  /** @throws InvalidOption for a bad value or an unknown option. */
   constructor(options: MemoryBackendOptions = {}) {
     super(options);
     assertKnownOptions("new MemoryBackend()", options, {
@@ -84,15 +91,14 @@ export class MemoryBackend extends InMemoryBackend {
   }
 
   override async createWorker(options: WorkerOptions = {}): Promise<Worker> {
-    const worker = new QueueWorker(this, this.store, { ...options, leaseMs: this.#leaseMs });
-    this.#workers.add(worker);
-    return worker;
+    return this.#createWorker(options);
   }
 
   override async pause(queueName: string): Promise<void> {
     assertQueueOf(this, queueName);
     this.store.paused.add(queueName);
     this.store.changed();
+    await this.workerGroup.paused(false);
   }
 
   override async resume(queueName: string): Promise<void> {
@@ -102,25 +108,29 @@ export class MemoryBackend extends InMemoryBackend {
   }
 
   override async runTask(id: string): Promise<TaskResult> {
-    return runOne(this, this.store, id, this.#leaseMs);
+    return runOne(this, this.store, id, { leaseMs: this.#leaseMs, group: this.workerGroup });
   }
 
-  /** Stops the workers it made. */
+  /** Stops the workers it made; none runs any more afterwards. */
   override async close(): Promise<void> {
     this.#ownWorker = null;
-    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await this.workerGroup.close();
   }
 
   #startOwnWorker(): void {
     if (this.#ownWorker === null) return;
-    const worker = new QueueWorker(this, this.store, {
-      ...this.#ownWorker,
-      leaseMs: this.#leaseMs,
-    });
+    const worker = this.#createWorker(this.#ownWorker);
     this.#ownWorker = null;
-    this.#workers.add(worker);
-    worker.run().catch((error: unknown) => {
+    const withBackends = captureBackends();
+    // The request that enqueues first has an async context of its own, which is no concern of the tasks.
+    const running = inProgramContext(() => withBackends(() => worker.run()));
+    running.catch((error: unknown) => {
       log("error", "The worker of a MemoryBackend failed.", { error });
     });
+  }
+
+  #createWorker(options: WorkerOptions): QueueWorker {
+    const [leaseMs, group] = [this.#leaseMs, this.workerGroup];
+    return new QueueWorker(this, this.store, { ...options, leaseMs, group });
   }
 }

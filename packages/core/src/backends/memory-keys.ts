@@ -24,9 +24,10 @@ export class MemoryKeys<Holder extends KeyHolder> {
     if (holder.unique !== null) this.#holders.set(holder.unique.key, holder);
   }
 
-  /** Its first attempt began. */
-  started(holder: Holder): void {
-    if (holder.unique?.scope === "until-started") this.release(holder);
+  /** Its key is held until it starts. */
+  isHeldUntilStart(holder: Holder): boolean {
+    const { unique } = holder;
+    return unique?.scope === "until-started" && this.#holders.get(unique.key) === holder;
   }
 
   /** It is finished, perhaps without ever having started. A window goes on. */

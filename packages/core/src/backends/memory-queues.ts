@@ -14,9 +14,13 @@ interface Place<Item extends Queued> {
   readonly dueMs: number;
 }
 
-/** READY results in the order in which they run: one heap for each queue, and one for everything that is due later. */
+/**
+ * READY results in the order in which they run: one heap for each task name of a queue, so that
+ * tasks a worker does not know cost it nothing, and one for the tasks that are due later.
+ */
 export class MemoryQueues<Item extends Queued> {
-  readonly #ready = new Map<string, Heap<Place<Item>>>();
+  /** By queue and task name. */
+  readonly #ready = new Map<string, Map<string, Heap<Place<Item>>>>();
   readonly #scheduled = new Heap<Place<Item>>((a, b) => a.dueMs < b.dueMs);
   /** The one place of each item that counts. What leaves is only forgotten here, and skipped when a heap comes to it. */
   readonly #places = new Map<Item, Place<Item>>();
@@ -27,7 +31,7 @@ export class MemoryQueues<Item extends Queued> {
     const place = { item, dueMs: (runAfter ?? enqueuedAt).getTime() };
     this.#places.set(item, place);
     if (place.dueMs > nowMs) this.#scheduled.push(place);
-    else this.#queueOf(item).push(place);
+    else this.#heapOf(item).push(place);
   }
 
   remove(item: Item): void {
@@ -50,7 +54,7 @@ export class MemoryQueues<Item extends Queued> {
       const place = this.#firstCurrent(this.#scheduled);
       if (place === undefined || place.dueMs > nowMs) return;
       this.#scheduled.pop();
-      this.#queueOf(place.item).push(place);
+      this.#heapOf(place.item).push(place);
     }
   }
 
@@ -59,32 +63,30 @@ export class MemoryQueues<Item extends Queued> {
     return [...this.#ready.keys()];
   }
 
-  /** Takes the item that runs first in these queues. It counts as waiting until it is removed. */
-  takeFirst(queueNames: readonly string[]): Item | undefined {
-    let first: { place: Place<Item>; queue: Heap<Place<Item>> } | undefined;
+  /**
+   * Takes the item that runs first of these tasks in these queues. It counts as waiting until it is
+   * removed.
+   */
+  takeFirst(queueNames: readonly string[], taskNames: ReadonlySet<string>): Item | undefined {
+    let first: { place: Place<Item>; heap: Heap<Place<Item>> } | undefined;
     for (const queueName of queueNames) {
-      const queue = this.#ready.get(queueName);
-      const place = queue === undefined ? undefined : this.#firstCurrent(queue);
-      if (queue === undefined || place === undefined) continue;
-      if (first === undefined || runsBefore(place, first.place)) first = { place, queue };
+      for (const [taskName, heap] of this.#ready.get(queueName) ?? []) {
+        if (!taskNames.has(taskName)) continue;
+        const place = this.#firstCurrent(heap);
+        if (place === undefined) continue;
+        if (first === undefined || runsBefore(place, first.place)) first = { place, heap };
+      }
     }
-    first?.queue.pop();
+    first?.heap.pop();
     return first?.place.item;
   }
 
-  /** Gives a taken item its place back. */
-  putBack(item: Item): void {
-    const place = this.#places.get(item);
-    if (place !== undefined) this.#queueOf(item).push(place);
-  }
-
-  #queueOf({ record }: Item): Heap<Place<Item>> {
-    let queue = this.#ready.get(record.queueName);
-    if (queue === undefined) {
-      queue = new Heap<Place<Item>>(runsBefore);
-      this.#ready.set(record.queueName, queue);
-    }
-    return queue;
+  #heapOf({ record: { queueName, taskName } }: Item): Heap<Place<Item>> {
+    let queue = this.#ready.get(queueName);
+    if (queue === undefined) this.#ready.set(queueName, (queue = new Map()));
+    let heap = queue.get(taskName);
+    if (heap === undefined) queue.set(taskName, (heap = new Heap<Place<Item>>(runsBefore)));
+    return heap;
   }
 
   #firstCurrent(heap: Heap<Place<Item>>): Place<Item> | undefined {

@@ -1,10 +1,13 @@
 import type { Enqueued, EnqueueRequest } from "../backend.ts";
 import type { Clock } from "../clock.ts";
 import { DuplicateTask } from "../errors.ts";
+import { clearTimeout, setTimeout } from "../internal/real-time.ts";
 import { isFinished, type TaskRecord } from "../task-record.ts";
 import * as transitions from "../transitions.ts";
+import { SessionWatch, type SeenSession } from "../worker/session-watch.ts";
 import type {
   AttemptChecks,
+  AttemptRef,
   AttemptUpdate,
   ClaimRequest,
   ClaimedTask,
@@ -20,6 +23,7 @@ import { MemoryQueues, type Queued } from "./memory-queues.ts";
 export interface Entry extends Queued, KeyHolder {
   record: TaskRecord;
   fence: number;
+  /** The session that claimed last. */
   sessionId: string | null;
 }
 
@@ -27,7 +31,8 @@ export interface Entry extends Queued, KeyHolder {
 export interface MemorySession extends WorkerSession {
   readonly startedAt: Date;
   lastSeenAt: Date;
-  expiresAt: Date;
+  /** Changes with every renewal, and is never the same for two sessions or two lives of one. */
+  beat: number;
 }
 
 /** Task results in memory, and the queues over them. The plainest implementation of the worker's contract. */
@@ -40,8 +45,10 @@ export class MemoryStore implements WorkerStore {
   readonly #queues = new MemoryQueues<Entry>();
   readonly #running = new Set<Entry>();
   readonly #keys = new MemoryKeys<Entry>();
+  readonly #watch = new SessionWatch();
   readonly #listeners = new Set<() => void>();
   #sequence = 0;
+  #beats = 0;
   /** Grows with every change that may make work claimable. */
   #version = 0;
   readonly #seenVersions = new Map<string, number>();
@@ -52,6 +59,8 @@ export class MemoryStore implements WorkerStore {
   }
 
   enqueue(request: EnqueueRequest): Enqueued {
+    const existing = request.id === null ? undefined : this.entries.get(request.id);
+    if (existing !== undefined) return { record: this.view(existing), deduplicated: true };
     const now = this.clock.now();
     const holder = request.unique === null ? undefined : this.#keys.holder(request.unique, now);
     if (holder !== undefined) {
@@ -92,12 +101,11 @@ export class MemoryStore implements WorkerStore {
 
   async register(session: WorkerSession): Promise<void> {
     const now = this.clock.now();
-    const expiresAt = new Date(now.getTime() + session.leaseMs);
     this.sessions.set(session.sessionId, {
       ...session,
       startedAt: now,
       lastSeenAt: now,
-      expiresAt,
+      beat: ++this.#beats,
     });
   }
 
@@ -115,16 +123,20 @@ export class MemoryStore implements WorkerStore {
     this.#queues.promoteDue(this.clock.now().getTime());
     const known = new Set(request.taskNames);
     const queues = this.#servedQueues(request);
-    const skipped: Entry[] = [];
     const claimed: ClaimedTask[] = [];
     while (claimed.length < request.limit) {
-      const entry = this.#queues.takeFirst(queues);
+      const entry = this.#queues.takeFirst(queues, known);
       if (entry === undefined) break;
-      if (known.has(entry.record.taskName)) claimed.push(this.#claim(entry, session));
-      else skipped.push(entry);
+      claimed.push(this.#claim(entry, session));
     }
-    for (const entry of skipped) this.#queues.putBack(entry);
     return claimed;
+  }
+
+  async start(attempts: readonly AttemptRef[]): Promise<void> {
+    for (const attempt of attempts) {
+      const entry = this.#owned(attempt);
+      if (entry !== undefined && this.#keys.isHeldUntilStart(entry)) this.#keys.release(entry);
+    }
   }
 
   async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
@@ -144,35 +156,40 @@ export class MemoryStore implements WorkerStore {
     }
   }
 
-  async renewLease({ sessionId, leaseMs }: WorkerSession): Promise<void> {
+  async renewLease({ sessionId }: WorkerSession): Promise<void> {
     const session = this.sessions.get(sessionId);
     if (session === undefined) return;
     session.lastSeenAt = this.clock.now();
-    session.expiresAt = new Date(session.lastSeenAt.getTime() + leaseMs);
+    session.beat = ++this.#beats;
   }
 
   async checkAttempts(
-    _session: WorkerSession,
+    { sessionId }: WorkerSession,
     attempts: readonly { readonly id: string; readonly fence: number }[],
   ): Promise<AttemptChecks> {
-    const owned = attempts.map((attempt) => ({ id: attempt.id, entry: this.#owned(attempt) }));
+    const owned = attempts.map(({ id, fence }) => ({
+      id,
+      entry: this.#owned({ id, fence, sessionId }),
+    }));
+    const isPaused = (entry: Entry | undefined): boolean =>
+      entry !== undefined && this.paused.has(entry.record.queueName);
     return {
       cancelled: owned.filter(({ entry }) => entry?.record.cancelRequested).map(({ id }) => id),
       lost: owned.filter(({ entry }) => entry === undefined).map(({ id }) => id),
+      paused: owned.filter(({ entry }) => isPaused(entry)).map(({ id }) => id),
     };
   }
 
   async recoverLost(): Promise<readonly TaskRecord[]> {
-    const now = this.clock.now();
+    const { dead } = this.#watch.observe(this.#seenSessions());
+    const lost = new Set(dead.map(({ sessionId }) => sessionId));
     const failed: TaskRecord[] = [];
     for (const entry of this.#running) {
-      if (this.#isLeased(entry, now)) continue;
-      this.write(entry, transitions.lose(entry.record, now));
+      if (!lost.has(entry.sessionId ?? "")) continue;
+      this.write(entry, transitions.lose(entry.record, this.clock.now()));
       if (isFinished(entry.record.status)) failed.push(entry.record);
     }
-    for (const session of this.sessions.values()) {
-      if (session.expiresAt <= now) this.sessions.delete(session.sessionId);
-    }
+    for (const sessionId of lost) this.sessions.delete(sessionId);
     return failed;
   }
 
@@ -187,8 +204,11 @@ export class MemoryStore implements WorkerStore {
     const known = new Set(request.taskNames);
     const queues = new Set(this.#servedQueues(request));
     const names = new Set<string>();
+    const nowMs = this.clock.now().getTime();
     for (const { record } of this.#queues.items()) {
-      if (queues.has(record.queueName) && !known.has(record.taskName)) names.add(record.taskName);
+      const isDue = (record.runAfter ?? record.enqueuedAt).getTime() <= nowMs;
+      const isUnknown = queues.has(record.queueName) && !known.has(record.taskName);
+      if (isDue && isUnknown) names.add(record.taskName);
       if (names.size === 10) break;
     }
     return [...names];
@@ -202,10 +222,7 @@ export class MemoryStore implements WorkerStore {
   /** Replaces a record, and moves it to where it now belongs. */
   write(entry: Entry, record: TaskRecord): void {
     entry.record = record;
-    if (record.status !== "RUNNING") {
-      entry.sessionId = null;
-      this.#running.delete(entry);
-    }
+    if (record.status !== "RUNNING") this.#running.delete(entry);
     if (isFinished(record.status)) this.#keys.finished(entry);
     if (record.status === "READY") this.#queues.place(entry, this.clock.now().getTime());
     else this.#queues.remove(entry);
@@ -230,6 +247,13 @@ export class MemoryStore implements WorkerStore {
   view({ record }: Entry): TaskRecord {
     const blocked = record.status === "READY" && this.paused.has(record.queueName);
     return blocked ? { ...record, blocked } : record;
+  }
+
+  /** The result holds its unique key for a window that lasts. */
+  isWindowOpen(id: string): boolean {
+    const entry = this.entries.get(id);
+    if (entry?.unique?.scope !== "window") return false;
+    return this.#keys.holder(entry.unique, this.clock.now()) === entry;
   }
 
   /** Forgets everything. */
@@ -267,32 +291,37 @@ export class MemoryStore implements WorkerStore {
     entry.sessionId = session.sessionId;
     this.#running.add(entry);
     this.#queues.remove(entry);
-    this.#keys.started(entry);
     const { record, fence } = entry;
     return {
       id: record.id,
       fence,
       taskName: record.taskName,
-      attempt: record.workerIds.length,
+      attempt: record.attempts,
+      holdsKey: this.#keys.isHeldUntilStart(entry),
       args: () => structuredClone(record.args),
       record: () => record,
     };
   }
 
-  #owned({ id, fence }: { readonly id: string; readonly fence: number }): Entry | undefined {
-    const entry = this.entries.get(id);
-    return entry?.record.status === "RUNNING" && entry.fence === fence ? entry : undefined;
+  #owned(attempt: AttemptRef): Entry | undefined {
+    const entry = this.entries.get(attempt.id);
+    return entry?.record.status === "RUNNING" && isLatest(entry, attempt) ? entry : undefined;
   }
 
   #answerUnowned(completion: Completion): CompletionAnswer {
     const entry = this.entries.get(completion.id);
     if (entry === undefined) return "lost";
-    return transitions.answerRepeated(entry.record, completion, entry.fence === completion.fence);
+    return transitions.answerRepeated(entry.record, completion, isLatest(entry, completion));
   }
 
-  #isLeased(entry: Entry, now: Date): boolean {
-    const session = entry.sessionId === null ? undefined : this.sessions.get(entry.sessionId);
-    return session !== undefined && session.expiresAt > now;
+  /** Registered sessions, and those of running attempts that are not. */
+  #seenSessions(): readonly SeenSession[] {
+    const holders = new Set([...this.#running].map(({ sessionId }) => sessionId ?? ""));
+    const unregistered = [...holders].filter((sessionId) => !this.sessions.has(sessionId));
+    return [
+      ...this.sessions.values(),
+      ...unregistered.map((sessionId) => ({ sessionId, leaseMs: 0, beat: null })),
+    ];
   }
 
   #servedQueues({ queueNames, excludeQueues }: ClaimRequest): string[] {
@@ -301,4 +330,9 @@ export class MemoryStore implements WorkerStore {
       : queueNames;
     return served.filter((name) => !this.paused.has(name));
   }
+}
+
+/** No claim came after the attempt's. */
+function isLatest(entry: Entry, { fence, sessionId }: AttemptRef): boolean {
+  return entry.fence === fence && (sessionId === undefined || entry.sessionId === sessionId);
 }

@@ -14,7 +14,13 @@ import {
   type WorkerInfo,
   type WorkerOptions,
 } from "../backend.ts";
-import { BackendUnavailable, InvalidTaskBackend, TaskResultDoesNotExist } from "../errors.ts";
+import {
+  BackendUnavailable,
+  InvalidTask,
+  InvalidOption,
+  TaskResultDoesNotExist,
+} from "../errors.ts";
+import { monotonicNow } from "../internal/monotonic-now.ts";
 import { sleep } from "../internal/timing.ts";
 import { assertKnownOptions } from "../known-options.ts";
 import type { TaskRecord } from "../task-record.ts";
@@ -33,9 +39,15 @@ const MOVING_LOOK_MS = 20;
 
 /** Options of `OutboxBackend`. */
 export interface OutboxOptions {
-  /** Runs the tasks: a backend outside of your database. It must keep the ids it is given. */
+  /**
+   * Runs the tasks: a backend outside of your database. It must keep the ids it is given. Its alias, and with it its namespace, is that of the
+   * `OutboxBackend`, unless the configuration names the target itself.
+   */
   readonly target: Backend;
-  /** Keeps tasks enqueued in a transaction until they have moved: a backend on your database, with `transaction: "atomic"`. */
+  /**
+   * Keeps tasks enqueued in a transaction until they have moved: a backend on your database, with `transaction: "atomic"`. Its alias is the one in the
+   * configuration, else `default`.
+   */
   readonly outbox: Backend;
   /** The outbox's queue. @default "outbox" */
   readonly outboxQueue?: string | undefined;
@@ -58,18 +70,18 @@ export class OutboxBackend extends Backend {
   readonly #outbox: Backend;
   readonly #outboxQueue: string;
 
-  /** @throws InvalidTaskBackend when the outbox has no atomic transactions or no workers, or the target cannot be asked for results. */
+  /** @throws InvalidOption when the outbox has no atomic transactions or no workers, or the target cannot be asked for results. */
   constructor(options: OutboxOptions) {
     const { target, outbox, outboxQueue = "outbox" } = options;
     super({ queues: target.queueNames });
     assertKnownOptions("new OutboxBackend()", options, { target: 1, outbox: 1, outboxQueue: 1 });
     if (outbox.supports.transaction !== "atomic" || !outbox.supports.worker) {
-      throw new InvalidTaskBackend(
+      throw new InvalidOption(
         `${outbox.constructor.name} cannot be an outbox: it needs transaction: "atomic" and workers, as DatabaseBackend has them.`,
       );
     }
     if (!target.supports.getResult) {
-      throw new InvalidTaskBackend(
+      throw new InvalidOption(
         `${target.constructor.name} cannot be the target of an outbox: it has no getResult, by which a task that has moved is recognised.`,
       );
     }
@@ -80,16 +92,27 @@ export class OutboxBackend extends Backend {
     registerRelay();
   }
 
+  override get alias(): string {
+    return super.alias;
+  }
+
+  /** A target without an alias of its own inherits this one. */
+  override set alias(alias: string) {
+    super.alias = alias;
+    this.#target.inheritAlias(alias);
+  }
+
   /** Where entries of the outbox go. */
   get relayTarget(): Backend {
-    // Rows and logs of the target bear the name this backend is known by.
-    this.#target.alias = this.alias;
     return this.#target;
   }
 
   override async enqueue(request: EnqueueRequest, options?: EnqueueOptions): Promise<Enqueued> {
-    if (!isGiven(options)) return this.relayTarget.enqueue(request, options);
-    const [enqueued] = await this.#store([request], options);
+    const [enqueued] = await this.#unlessThere([request], async () =>
+      isGiven(options)
+        ? this.#store([request], options)
+        : [await this.relayTarget.enqueue(request, options)],
+    );
     return enqueued!;
   }
 
@@ -97,9 +120,11 @@ export class OutboxBackend extends Backend {
     requests: readonly EnqueueRequest[],
     options?: EnqueueOptions,
   ): Promise<readonly Enqueued[]> {
-    return isGiven(options)
-      ? this.#store(requests, options)
-      : this.relayTarget.enqueueMany(requests, options);
+    return this.#unlessThere(requests, (others) =>
+      isGiven(options)
+        ? this.#store(others, options)
+        : this.relayTarget.enqueueMany(others, options),
+    );
   }
 
   override async readRecord(id: string): Promise<TaskRecord | undefined> {
@@ -112,7 +137,7 @@ export class OutboxBackend extends Backend {
   }
 
   override async cancel(id: string): Promise<boolean> {
-    const deadline = performance.now() + MOVING_MS;
+    const deadline = monotonicNow() + MOVING_MS;
     for (;;) {
       const moved = await this.relayTarget.readRecord(id);
       if (moved !== undefined) return this.relayTarget.cancel(id);
@@ -125,7 +150,7 @@ export class OutboxBackend extends Backend {
         if ((await this.#outbox.readRecord(id))?.status === "FAILED") return true;
       }
       // It is on its way, and can be cancelled where it arrives.
-      if (performance.now() > deadline) {
+      if (monotonicNow() > deadline) {
         throw new BackendUnavailable(`Task ${id} is being moved and does not arrive; try again.`);
       }
       await sleep(MOVING_LOOK_MS);
@@ -211,6 +236,23 @@ export class OutboxBackend extends Backend {
     return (await this.#outbox.readRecord(id)) === undefined ? this.#target : this.#outbox;
   }
 
+  /** Stores requests but those whose given id a task has already, in the target or on its way there. */
+  async #unlessThere(
+    requests: readonly EnqueueRequest[],
+    store: (others: readonly EnqueueRequest[]) => Promise<readonly Enqueued[]>,
+  ): Promise<readonly Enqueued[]> {
+    if (requests.every(({ id }) => id === null)) return store(requests);
+    const existing = await Promise.all(
+      requests.map(async ({ id }) => (id === null ? undefined : this.readRecord(id))),
+    );
+    const others = requests.filter((_request, index) => existing[index] === undefined);
+    const stored = others.length === 0 ? [] : await store(others);
+    let next = 0;
+    return existing.map((record) =>
+      record === undefined ? stored[next++]! : { record, deduplicated: true },
+    );
+  }
+
   async #store(
     requests: readonly EnqueueRequest[],
     options: EnqueueOptions,
@@ -220,7 +262,11 @@ export class OutboxBackend extends Backend {
       return toOutboxRequest(request, this.alias, this.#outboxQueue);
     });
     const stored = await this.#outbox.enqueueMany(entries, options);
-    return stored.map(({ record }) => ({ record: toWaitingRecord(record)!, deduplicated: false }));
+    return stored.map(({ record: entry, deduplicated }) => {
+      const record = toWaitingRecord(entry);
+      if (record !== undefined) return { record, deduplicated };
+      throw new InvalidTask(`The id '${entry.id}' is taken in the outbox by another task.`);
+    });
   }
 }
 

@@ -57,16 +57,19 @@ export function toOutboxRequest(
   };
 }
 
-/** The request an entry was made from. Its delay goes on counting from the moment it was stored. */
-export function fromOutboxEntry(entry: OutboxEntry, id: string, storedAt: Date): EnqueueRequest {
+/**
+ * The request an entry was made from. Its delay goes on counting from the moment it was stored.
+ *
+ * @param waitedMs how long it has waited, by one clock.
+ */
+export function fromOutboxEntry(entry: OutboxEntry, id: string, waitedMs: number): EnqueueRequest {
   const { runAfter, delayMs } = entry;
-  const due = delayMs === null ? runAfter : storedAt.getTime() + delayMs;
   return {
     ...entry,
     id,
     argsJson: JSON.stringify(entry.args),
-    runAfter: due === null ? null : new Date(due),
-    delayMs: null,
+    runAfter: runAfter === null ? null : new Date(runAfter),
+    delayMs: delayMs === null ? null : Math.max(0, delayMs - waitedMs),
     unique: null,
   };
 }
@@ -75,7 +78,7 @@ export function fromOutboxEntry(entry: OutboxEntry, id: string, storedAt: Date):
 export function toWaitingRecord(relay: TaskRecord): TaskRecord | undefined {
   if (relay.taskName !== RELAY_TASK) return undefined;
   const entry = relay.args[1] as unknown as OutboxEntry;
-  const record = enqueue(fromOutboxEntry(entry, relay.id, relay.enqueuedAt), relay.enqueuedAt);
+  const record = enqueue(fromOutboxEntry(entry, relay.id, 0), relay.enqueuedAt);
   if (relay.status !== "FAILED") return record;
   const { status, finishedAt, errors } = relay;
   return { ...record, status, finishedAt, errors };

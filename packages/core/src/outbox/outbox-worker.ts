@@ -23,17 +23,25 @@ export class OutboxWorker implements Worker {
       await this.#target.run();
       return;
     }
-    const relaying = this.#relay.run();
-    try {
-      await this.#target.run();
-    } finally {
-      await this.#relay.stop();
-      await relaying;
-    }
+    // Neither works without the other, and the failure of either is that of both.
+    const runs = [this.#target, this.#relay].map(async (worker) => {
+      try {
+        await worker.run();
+      } finally {
+        await this.#stopOther(worker);
+      }
+    });
+    const results = await Promise.allSettled(runs);
+    const failed = results.find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
   }
 
   async stop(): Promise<void> {
     await Promise.all([this.#target.stop(), this.#relay.stop()]);
+  }
+
+  async #stopOther(ended: Worker): Promise<void> {
+    await (ended === this.#relay ? this.#target : this.#relay).stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,9 +1,11 @@
 import type { Backend } from "../backend.ts";
 import { configuredBackend } from "../configuration.ts";
 import { BackendUnavailable, InvalidTaskBackend } from "../errors.ts";
+import { monotonicNow } from "../internal/monotonic-now.ts";
 import type { JsonObject } from "../json.ts";
 import { SnoozeTask } from "../outcomes.ts";
 import { registeredTasks } from "../registry.ts";
+import type { TaskContext } from "../task-context.ts";
 import { task } from "../task.ts";
 import { fromOutboxEntry, RELAY_TASK, type OutboxEntry } from "./outbox-entry.ts";
 
@@ -21,25 +23,29 @@ export function registerRelay(): void {
   task(
     { name: RELAY_TASK, takesContext: true },
     async (context, alias: string, entry: JsonObject) => {
-      const { id, enqueuedAt } = context.taskResult;
-      await relay(targetOf(alias), id, entry as unknown as OutboxEntry, enqueuedAt);
+      await relay(context, targetOf(alias), entry as unknown as OutboxEntry);
     },
   );
 }
 
 /**
- * Stores an entry in its backend under the id it has in the outbox. A relay that died after storing it, and before that was noted, is followed by one
- * that finds it there.
+ * Stores an entry in its backend under the id it has in the outbox. A relay that died after storing
+ * it, and before that was noted, is followed by one that finds it there. A relay that was stalled
+ * may wake after that one, when the task has run and its result is deleted: it moves nothing any
+ * more, unless it was stalled between its question to the outbox and the target's answer; see
+ * docs/transactions.md.
  */
-async function relay(
-  target: Backend,
-  id: string,
-  entry: OutboxEntry,
-  storedAt: Date,
-): Promise<void> {
+async function relay(context: TaskContext, target: Backend, entry: OutboxEntry): Promise<void> {
+  const beganAtMs = monotonicNow();
+  const { taskResult } = context;
+  const { id } = taskResult;
   try {
     if ((await target.readRecord(id)) !== undefined) return;
-    const { record } = await target.enqueue(fromOutboxEntry(entry, id, storedAt));
+    if (!(await isStillOurs(context))) return;
+    // Both moments are of the outbox's clock, and the rest is of one process: the target's clock may show another time.
+    const claimedAtMs = (taskResult.lastAttemptedAt ?? taskResult.enqueuedAt).getTime();
+    const waitedMs = claimedAtMs - taskResult.enqueuedAt.getTime() + monotonicNow() - beganAtMs;
+    const { record } = await target.enqueue(fromOutboxEntry(entry, id, Math.round(waitedMs)));
     if (record.id === id) return;
   } catch (error) {
     if (BackendUnavailable.is(error)) throw new SnoozeTask({ delayMs: PAUSE_MS });
@@ -48,6 +54,12 @@ async function relay(
   throw new InvalidTaskBackend(
     `${target.constructor.name} gave the task another id than ${id}: an outbox needs a backend that keeps ids.`,
   );
+}
+
+/** Asks the outbox, which knows better than this process whether its lease still holds: no other relay has the entry. */
+async function isStillOurs({ attempt, taskResult }: TaskContext): Promise<boolean> {
+  const { status, attempts } = await taskResult.refresh();
+  return status === "RUNNING" && attempts === attempt;
 }
 
 /** Another process may know the backend; an entry is never given up for want of configuration. */

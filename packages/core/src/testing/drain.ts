@@ -1,9 +1,11 @@
 import type { Backend } from "../backend.ts";
-import { DummyBackend } from "../backends/dummy-backend.ts";
 import { defaultTaskBackend, taskBackends } from "../configuration.ts";
 import { NotSupported, TasksError } from "../errors.ts";
+import { assertWhole } from "../internal/assert-option.ts";
+import { assertKnownOptions } from "../known-options.ts";
 import { taskStarted } from "../signals.ts";
 import { DEFAULT_TASK_BACKEND_ALIAS } from "../task-options.ts";
+import { isDummyBackend } from "./is-dummy-backend.ts";
 
 /** Options of `drain()`. */
 export interface DrainOptions {
@@ -17,10 +19,12 @@ export interface DrainOptions {
  * Runs everything that is ready now, and everything those tasks enqueue, one at a time. Tasks due later stay.
  *
  * @returns how many attempts were made.
- * @throws TasksError when the limit is reached and there is more; NotSupported when the backend neither has a worker nor is a `DummyBackend`.
+ * @throws InvalidOption; TasksError when the limit is reached and there is more; NotSupported when the backend neither has a worker nor is a `DummyBackend`.
  */
 export async function drain(options: DrainOptions = {}): Promise<number> {
+  assertKnownOptions("drain()", options, { backend: 1, limit: 1 });
   const { backend: chosen = DEFAULT_TASK_BACKEND_ALIAS, limit = 1000 } = options;
+  assertWhole("limit", limit, 1, Number.MAX_SAFE_INTEGER);
   const alias = chosen === defaultTaskBackend ? DEFAULT_TASK_BACKEND_ALIAS : chosen;
   const backend = typeof alias === "string" ? taskBackends.get(alias) : alias;
   let attempts = 0;
@@ -42,7 +46,7 @@ export async function drain(options: DrainOptions = {}): Promise<number> {
 }
 
 async function runReady(backend: Backend, limit: number): Promise<void> {
-  if (backend instanceof DummyBackend) return backend.runReady(limit);
+  if (isDummyBackend(backend)) return backend.runReady(limit);
   if (!backend.supports.worker) {
     throw new NotSupported(`drain() cannot run the tasks of a ${backend.constructor.name}.`);
   }

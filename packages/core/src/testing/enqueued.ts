@@ -1,14 +1,18 @@
 import { AssertionError } from "node:assert";
 import { isDeepStrictEqual } from "node:util";
+import { isDate } from "node:util/types";
 
 import type { Backend } from "../backend.ts";
-import { DummyBackend } from "../backends/dummy-backend.ts";
+import type { DummyBackend } from "../backends/dummy-backend.ts";
 import { taskBackends } from "../configuration.ts";
 import { NotSupported } from "../errors.ts";
+import { normalizeJson } from "../json.ts";
+import { assertKnownOptions } from "../known-options.ts";
 import type { AnyTask } from "../registry.ts";
 import { checkedRunAfter, toMilliseconds, type RunAfter } from "../run-after.ts";
 import { DEFAULT_TASK_BACKEND_ALIAS } from "../task-options.ts";
 import type { TaskResult } from "../task-result.ts";
+import { isDummyBackend } from "./is-dummy-backend.ts";
 
 /** Which backend to look at. */
 export interface EnqueuedOptions {
@@ -33,6 +37,7 @@ export interface ExpectedEnqueue {
 
 /** What was enqueued on a `DummyBackend` in this scope, in order. */
 export function enqueued(options: EnqueuedOptions = {}): readonly TaskResult[] {
+  assertKnownOptions("enqueued()", options, { backend: 1, task: 1 });
   const { results } = dummyBackend(options.backend);
   const { task } = options;
   return task === undefined ? results : results.filter(({ taskName }) => taskName === task.name);
@@ -41,9 +46,10 @@ export function enqueued(options: EnqueuedOptions = {}): readonly TaskResult[] {
 /**
  * Asserts that a matching task was enqueued, and gives back its result.
  *
- * @throws AssertionError that shows the nearest misses and how they differ.
+ * @throws InvalidOption; AssertionError that shows the nearest misses and how they differ.
  */
 export function expectEnqueued(expected: ExpectedEnqueue): TaskResult {
+  assertKnownOptions("expectEnqueued()", expected, EXPECTED);
   const { results } = dummyBackend(expected.backend);
   const compared = results.map((result) => ({
     result,
@@ -58,6 +64,16 @@ export function expectEnqueued(expected: ExpectedEnqueue): TaskResult {
   });
 }
 
+const EXPECTED: Readonly<Record<keyof ExpectedEnqueue, 1>> = {
+  task: 1,
+  args: 1,
+  queueName: 1,
+  priority: 1,
+  runAfter: 1,
+  metadata: 1,
+  backend: 1,
+};
+
 interface Difference {
   readonly field: string;
   readonly expected: unknown;
@@ -71,7 +87,7 @@ interface Compared {
 
 function dummyBackend(chosen: string | Backend = DEFAULT_TASK_BACKEND_ALIAS): DummyBackend {
   const backend = typeof chosen === "string" ? taskBackends.get(chosen) : chosen;
-  if (backend instanceof DummyBackend) return backend;
+  if (isDummyBackend(backend)) return backend;
   throw new NotSupported(
     `Only a DummyBackend can tell what was enqueued, not ${backend.constructor.name}. Run the code inside withBackends({ default: new DummyBackend() }, …).`,
   );
@@ -80,7 +96,8 @@ function dummyBackend(chosen: string | Backend = DEFAULT_TASK_BACKEND_ALIAS): Du
 function differences(expected: ExpectedEnqueue, result: TaskResult): Difference[] {
   const found: Difference[] = [];
   const compare = (field: string, wanted: unknown, actual: unknown): void => {
-    if (wanted === undefined || isDeepStrictEqual(wanted, actual)) return;
+    if (wanted === undefined) return;
+    if (isDeepStrictEqual(ofThisRealm(wanted), ofThisRealm(actual))) return;
     found.push({ field, expected: wanted, actual });
   };
   compare("task", expected.task.name, result.taskName);
@@ -92,13 +109,27 @@ function differences(expected: ExpectedEnqueue, result: TaskResult): Difference[
   return found;
 }
 
+/** A copy without prototypes of another realm. Under Jest a test has a realm of its own, and what Node makes is of another: a strict comparison tells them apart. */
+function ofThisRealm(value: unknown): unknown {
+  if (isDate(value)) return new Date(value.getTime());
+  return value === null || typeof value === "string" ? value : normalized(value);
+}
+
+function normalized(value: unknown): unknown {
+  try {
+    return normalizeJson(value);
+  } catch {
+    return value;
+  }
+}
+
 function expectedMoment(
   runAfter: RunAfter | null | undefined,
   result: TaskResult,
 ): Date | null | undefined {
   if (runAfter === undefined) return undefined;
   const checked = checkedRunAfter(runAfter);
-  if (checked === null || checked instanceof Date) return checked;
+  if (checked === null || isDate(checked)) return checked;
   return new Date(result.enqueuedAt.getTime() + toMilliseconds(checked));
 }
 
@@ -127,6 +158,6 @@ function describeMiss({ result, differences: found }: Compared): string {
 }
 
 function show(value: unknown): string {
-  const text = value instanceof Date ? value.toISOString() : (JSON.stringify(value) ?? "undefined");
+  const text = isDate(value) ? value.toISOString() : (JSON.stringify(value) ?? "undefined");
   return text.length > 300 ? `${text.slice(0, 300)}…` : text;
 }

@@ -1,20 +1,26 @@
 import type { Backend } from "../backend.ts";
 import { TaskCancelled, TaskLost, WorkerStopping } from "../errors.ts";
+import { captureContext, type AsyncScope } from "../internal/async-scope.ts";
 import { Fifo } from "../internal/fifo.ts";
+import { monotonicNow } from "../internal/monotonic-now.ts";
 import { logRetry } from "../log-retry.ts";
 import { log } from "../log.ts";
-import { AttemptControl, runAttempt } from "../run-attempt.ts";
+import { AttemptControl, runAttempt, type AttemptEnd } from "../run-attempt.ts";
 import {
   announceFinished,
   announceStarted,
   isFinishedAnnounced,
   isStartedAnnounced,
 } from "../signals.ts";
+import { toTaskError } from "../task-error.ts";
 import { settle } from "../transitions.ts";
+import { AttemptStarts } from "./attempt-starts.ts";
+import { takeAhead, type ClaimedAhead } from "./claimed-ahead.ts";
 import { CompletionWriter } from "./completion-writer.ts";
 import type { Outage } from "./outage.ts";
 import { Prefetch } from "./prefetch.ts";
 import type {
+  AttemptRef,
   ClaimedTask,
   Completion,
   CompletionAnswer,
@@ -22,16 +28,40 @@ import type {
   WorkerStore,
 } from "./worker-store.ts";
 
+/** How often attempts are checked for cancellation, loss and pauses, in milliseconds. */
+export const CHECK_EVERY_MS = 250;
 /** Attempts younger than this are not checked for cancellation and loss, in milliseconds. */
 const YOUNG_MS = 125;
 /** Completions that may wait for a slow store before no more attempts begin. */
 const MOST_PENDING = 2000;
+/**
+ * An attempt begins this long after the store was asked about it, in milliseconds: later, its queue
+ * may have been paused, or the attempt cancelled or lost, while the event loop was blocked.
+ */
+const CONFIRMED_MS = 200;
+/** How often the store is asked again when its answer comes too late for that, as after a stall; then it is slow, and the last answer holds. */
+const MAX_ASKS = 3;
 
 /** An attempt this worker holds: waiting for a slot, or running. */
 interface Held {
   readonly claimed: ClaimedTask;
   readonly control: AttemptControl;
   readonly claimedAtMs: number;
+  /** When the store was asked last whether it may run, by the claim or by a check. */
+  askedAtMs: number;
+  /** When the store's answer to that arrived. */
+  confirmedAtMs: number;
+  /** The claim it came with, where the lease thread watches that, and its index in it. */
+  readonly ahead: ClaimedAhead | undefined;
+  readonly index: number;
+}
+
+/** What a pool tells its worker. */
+export interface AttemptPoolHost {
+  /** A slot became free, or the store caught up. */
+  readonly onChange: () => void;
+  /** Shares newly claimed tasks with the lease thread, if there is one. */
+  readonly watch?: (claimed: readonly ClaimedTask[]) => ClaimedAhead | undefined;
 }
 
 /** A completion that remembers its claim. */
@@ -44,29 +74,42 @@ export class AttemptPool {
   readonly #backend: Backend;
   readonly #store: WorkerStore;
   readonly #session: WorkerSession;
-  readonly #onChange: () => void;
+  readonly #host: AttemptPoolHost;
   readonly #completions: CompletionWriter<EndedAttempt>;
+  readonly #starts: AttemptStarts;
   readonly #prefetch = new Prefetch();
   readonly #running = new Set<Held>();
   readonly #waiting = new Fifo<Held>();
+  /** Every attempt and every announcement starts from the context of `start()`, whichever attempt came before. */
+  #inContext: AsyncScope = captureContext();
   #started = 0;
   #mayStart = true;
+  #isConfirming = false;
+  /** The lease thread gave tasks back that this thread still held. */
+  #wasOutrun = false;
+  /** What the store was asked about until then has to be asked again before it begins. */
+  #doubtedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** @param onChange called when a slot became free or the store caught up. */
   constructor(
     backend: Backend,
     store: WorkerStore,
     session: WorkerSession,
     outage: Outage,
-    onChange: () => void,
+    host: AttemptPoolHost,
   ) {
     this.#backend = backend;
     this.#store = store;
     this.#session = session;
-    this.#onChange = onChange;
+    this.#host = host;
+    this.#starts = new AttemptStarts(store, outage);
     this.#completions = new CompletionWriter(store, outage, (ended, answer) =>
       this.#onCompleted(ended, answer),
     );
+  }
+
+  /** Attempts run in the async context of this call. */
+  start(): void {
+    this.#inContext = captureContext();
   }
 
   /** Nothing runs and nothing waits. */
@@ -95,20 +138,42 @@ export class AttemptPool {
     return isEnough ? 0 : concurrency + ahead - held;
   }
 
+  /** The lease thread gave tasks back. They come before what a claim would give: take them back before it. */
+  get wasOutrun(): boolean {
+    return this.#wasOutrun;
+  }
+
+  /** Resolves when the store knows of all that was given back. */
+  async givenBack(): Promise<void> {
+    this.#wasOutrun = false;
+    await this.#completions.flushed();
+  }
+
   /** How many more attempts may begin under a limit of `maxTasks`. */
   left(maxTasks: number): number {
     return maxTasks - this.#started - this.#waiting.size;
   }
 
-  /** Takes newly claimed tasks, of which `limit` were asked for, and starts as many as there are slots. */
-  add(claimed: readonly ClaimedTask[], limit: number): void {
+  /**
+   * Takes newly claimed tasks, of which `limit` were asked for, and starts as many as there are slots.
+   *
+   * @param askedAtMs when the claim was sent.
+   */
+  add(claimed: readonly ClaimedTask[], limit: number, askedAtMs: number = monotonicNow()): void {
     this.#prefetch.claimed(claimed.length, limit);
-    const claimedAtMs = performance.now();
+    const claimedAtMs = monotonicNow();
     this.#loseOlder(claimed);
-    for (const task of claimed) {
-      this.#waiting.push({ claimed: task, control: new AttemptControl(), claimedAtMs });
+    const isAhead =
+      this.#running.size + this.#waiting.size + claimed.length > this.#session.concurrency;
+    const ahead = isAhead ? this.#host.watch?.(claimed) : undefined;
+    for (const [index, task] of claimed.entries()) {
+      const control = new AttemptControl();
+      const confirmedAtMs = claimedAtMs;
+      const times = { claimedAtMs, askedAtMs, confirmedAtMs };
+      this.#waiting.push({ claimed: task, control, ...times, ahead, index });
     }
-    this.#fillSlots();
+    if (this.#mayStart) this.#fillSlots();
+    else this.handBack(0);
   }
 
   /** What can be claimed again has been lost before: older attempts of the same results, which this worker may still hold. */
@@ -121,30 +186,40 @@ export class AttemptPool {
     for (const held of waiting) if (!isOlder(held)) this.#waiting.push(held);
   }
 
-  /** Asks the store which attempts were cancelled or lost, and tells them. Resolves with `false` when there was nothing to ask. */
+  /** Checks all attempts that are not young. Resolves with `false` when there was nothing to ask. */
   async check(): Promise<boolean> {
-    const oldEnough = performance.now() - YOUNG_MS;
+    const oldEnough = monotonicNow() - YOUNG_MS;
     const held = [...this.#running, ...this.#waiting.items()].filter(
       ({ claimedAtMs, control }) => claimedAtMs < oldEnough && control.reason === undefined,
     );
     if (held.length === 0) return false;
-    const attempts = held.map(({ claimed }) => ({ id: claimed.id, fence: claimed.fence }));
-    const { cancelled, lost } = await this.#store.checkAttempts(this.#session, attempts);
-    const byId = new Map(held.map((attempt) => [attempt.claimed.id, attempt]));
-    for (const id of cancelled) byId.get(id)?.control.abort(new TaskCancelled());
-    for (const id of lost) lose(byId.get(id));
-    const kept = this.#waiting.takeAll().filter(({ control }) => !isLost(control));
-    for (const stillOurs of kept) this.#waiting.push(stillOurs);
+    await this.#check(held);
     return true;
+  }
+
+  /** A queue was paused just now: nothing begins any more that the store was asked about before, also not what a claim under way brings. */
+  async recheckWaiting(): Promise<void> {
+    this.#doubtedAtMs = monotonicNow();
+    await this.#checkWaiting();
+  }
+
+  async #checkWaiting(): Promise<void> {
+    const waiting = this.#waiting.items();
+    if (waiting.length > 0) await this.#check(waiting);
   }
 
   /** Gives back what was claimed ahead when it waits longer than this for a slot, in milliseconds. */
   handBack(olderThanMs: number): void {
     const oldest = this.#waiting.peek();
-    if (oldest === undefined || performance.now() - oldest.claimedAtMs < olderThanMs) return;
+    if (oldest === undefined || monotonicNow() - oldest.claimedAtMs < olderThanMs) return;
+    const waiting = this.#waiting.takeAll();
+    // Those whose turn it is begin as soon as the store has confirmed them.
+    const slots = this.#mayStart ? this.#session.concurrency - this.#running.size : 0;
+    for (const held of waiting.slice(0, slots)) this.#waiting.push(held);
+    if (waiting.length <= slots) return;
     this.#prefetch.reset();
-    for (const held of this.#waiting.takeAll()) this.#release(held);
-    this.#onChange();
+    for (const held of waiting.slice(slots)) this.#release(held);
+    this.#host.onChange();
   }
 
   /** No attempt begins any more; what waits is given back. */
@@ -181,49 +256,135 @@ export class AttemptPool {
     this.#completions.giveUp();
   }
 
-  #fillSlots(): void {
+  /** @param isConfirmed the store was asked about all that waits just now, however long its answer took. */
+  #fillSlots(isConfirmed = false): void {
     if (!this.#mayStart || this.#completions.size > MOST_PENDING) return;
     while (this.#running.size < this.#session.concurrency) {
-      const held = this.#waiting.take();
+      const held = this.#waiting.peek();
       if (held === undefined) return;
+      // Read again for each: a task may block the event loop before it gives way.
+      const isDoubted = held.askedAtMs <= this.#doubtedAtMs;
+      const knownAtMs = isConfirmed ? held.confirmedAtMs : held.askedAtMs;
+      if (isDoubted || monotonicNow() - knownAtMs > CONFIRMED_MS) {
+        void this.#confirmWaiting();
+        return;
+      }
+      this.#waiting.take();
+      if (!take(held)) {
+        this.#wasOutrun = true;
+        this.#release(held);
+        continue;
+      }
       this.#started++;
       this.#running.add(held);
-      void this.#run(held);
+      void this.#inContext(() => this.#run(held));
     }
+  }
+
+  /** Asks the store about attempts, tells those that were cancelled or lost, and gives back what waits in a queue that was paused. */
+  async #check(held: readonly Held[]): Promise<void> {
+    const attempts = held.map(({ claimed }) => this.#refOf(claimed));
+    const askedAtMs = monotonicNow();
+    const { cancelled, lost, paused } = await this.#store.checkAttempts(this.#session, attempts);
+    const confirmedAtMs = monotonicNow();
+    for (const attempt of held) Object.assign(attempt, { askedAtMs, confirmedAtMs });
+    const byId = new Map(held.map((attempt) => [attempt.claimed.id, attempt]));
+    for (const id of cancelled) byId.get(id)?.control.abort(new TaskCancelled());
+    for (const id of lost) lose(byId.get(id));
+    const isPaused = new Set(paused?.map((id) => byId.get(id)));
+    for (const waiting of this.#waiting.takeAll()) {
+      if (isLost(waiting.control)) {
+        this.#wasOutrun = true;
+        continue;
+      }
+      if (isPaused.has(waiting)) this.#release(waiting);
+      else this.#waiting.push(waiting);
+    }
+  }
+
+  /** What waits has waited for so long that the store has to be asked before it begins. */
+  async #confirmWaiting(): Promise<void> {
+    if (this.#isConfirming) return;
+    this.#isConfirming = true;
+    try {
+      for (let asks = 1; asks <= MAX_ASKS; asks++) {
+        const askedAtMs = monotonicNow();
+        await this.#checkWaiting();
+        if (monotonicNow() - askedAtMs <= CONFIRMED_MS) break;
+      }
+    } catch (error) {
+      // The store is away: whoever finds it again first may run them.
+      log("debug", `Worker ${this.#session.workerId} could not check on waiting tasks.`, { error });
+      for (const held of this.#waiting.takeAll()) this.#release(held);
+    } finally {
+      this.#isConfirming = false;
+    }
+    this.#fillSlots(true);
+    this.#host.onChange();
   }
 
   async #run(held: Held): Promise<void> {
     const { claimed, control, claimedAtMs } = held;
-    const startedAtMs = performance.now();
+    const startedAtMs = monotonicNow();
     this.#prefetch.waited(startedAtMs - claimedAtMs);
-    const { id, fence } = claimed;
-    if (isStartedAnnounced()) await announceStarted(this.#backend, claimed.record());
-    const host = { backend: this.#backend, workerId: this.#session.workerId };
-    const end = await runAttempt(claimed, host, control, (changes) =>
-      this.#store.update([{ ...changes, id, fence }]),
-    );
-    this.#prefetch.ended(performance.now() - startedAtMs);
+    const end = await this.#attempt(claimed, control);
+    this.#prefetch.ended(monotonicNow() - startedAtMs);
     // Released by the shutdown meanwhile: nobody waits for it any more.
     if (!this.#running.delete(held)) return;
-    if (isLost(control)) this.#reportLost(id);
-    else this.#completions.add({ id, fence, claimed, ...end });
+    if (isLost(control)) this.#reportLost(claimed.id);
+    else this.#complete({ ...this.#refOf(claimed), claimed, ...end });
     this.#fillSlots();
-    this.#onChange();
+    this.#host.onChange();
   }
 
-  #release({ claimed, control }: Held): void {
+  /** The writer that this may start goes on with other attempts. */
+  #complete(ended: EndedAttempt): void {
+    this.#inContext(() => this.#completions.add(ended));
+  }
+
+  /** Never rejects: whatever goes wrong around the task's function costs this attempt, and neither its slot nor the tasks beside it. */
+  async #attempt(claimed: ClaimedTask, control: AttemptControl): Promise<AttemptEnd> {
+    const ref = this.#refOf(claimed);
+    const { id } = ref;
+    const { workerId } = this.#session;
+    try {
+      if (claimed.holdsKey === true) await this.#starts.add(ref, control.signal);
+      if (isStartedAnnounced()) await announceStarted(this.#backend, claimed.record());
+      return await runAttempt(claimed, { backend: this.#backend, workerId }, control, (changes) =>
+        this.#store.update([{ ...changes, ...ref }]),
+      );
+    } catch (error) {
+      log("error", `Task id=${id} could not be run by worker ${workerId}.`, { taskId: id, error });
+      const occurredAt = this.#backend.now();
+      const outcome = {
+        type: "failed",
+        error: toTaskError(error, { attempt: 0, workerId, occurredAt }),
+      } as const;
+      return { outcome, changes: null, cancelled: false };
+    }
+  }
+
+  /** Also what the lease thread took: it may not have stored that. */
+  #release(held: Held): void {
+    const { claimed, control } = held;
     if (isLost(control)) return;
-    const { id, fence } = claimed;
+    take(held);
     const outcome = { type: "release" } as const;
-    this.#completions.add({ id, fence, claimed, outcome, changes: null, cancelled: false });
+    const ref = this.#refOf(claimed);
+    this.#complete({ ...ref, claimed, outcome, changes: null, cancelled: false });
+  }
+
+  #refOf({ id, fence }: ClaimedTask): AttemptRef {
+    return { id, fence, sessionId: this.#session.sessionId };
   }
 
   #onCompleted(ended: EndedAttempt, answer: CompletionAnswer | undefined): void {
-    if (answer === "lost") this.#reportLost(ended.id);
+    // What was given back had no outcome yet.
+    if (answer === "lost" && ended.outcome.type !== "release") this.#reportLost(ended.id);
     if (answer === "recorded" || answer === "cancelled") this.#announce(ended, answer);
     if (this.#completions.size === 0 || this.#completions.size === MOST_PENDING) {
       this.#fillSlots();
-      this.#onChange();
+      this.#host.onChange();
     }
   }
 
@@ -236,7 +397,8 @@ export class AttemptPool {
     if (type === "successful" && answer === "recorded" && !isFinishedAnnounced()) return;
     const cancelRequested = answer === "cancelled" || ended.cancelled;
     const running = { ...claimed.record(), cancelRequested };
-    void announceFinished(this.#backend, settle(running, ended, this.#backend.now()).record);
+    const { record } = settle(running, ended, this.#backend.now());
+    void this.#inContext(() => announceFinished(this.#backend, record));
   }
 
   #reportLost(id: string): void {
@@ -245,6 +407,11 @@ export class AttemptPool {
       taskId: id,
     });
   }
+}
+
+/** Takes an attempt for this thread. `false` when the lease thread took it before. */
+function take({ ahead, index }: Held): boolean {
+  return ahead === undefined || takeAhead(ahead, index);
 }
 
 function lose(held: Held | undefined): void {

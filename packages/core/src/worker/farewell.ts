@@ -1,3 +1,4 @@
+import { monotonicNow } from "../internal/monotonic-now.ts";
 import { sleep, within } from "../internal/timing.ts";
 import { log } from "../log.ts";
 import type { AttemptPool } from "./attempt-pool.ts";
@@ -34,7 +35,7 @@ export async function drain(
 ): Promise<void> {
   const isIdleBefore = async (limitMs: number): Promise<boolean> => {
     while (!attempts.isIdle) {
-      const leftMs = limitMs - performance.now();
+      const leftMs = limitMs - monotonicNow();
       if (leftMs <= 0) return false;
       await sleep(leftMs, nextEvent());
     }
@@ -43,7 +44,7 @@ export async function drain(
   attempts.stopStarting();
   if (!(await isIdleBefore(deadlineMs))) {
     attempts.abortRunning();
-    await isIdleBefore(performance.now() + ABORT_GRACE_MS);
+    await isIdleBefore(monotonicNow() + ABORT_GRACE_MS);
   }
   attempts.releaseRunning();
 }
@@ -51,7 +52,7 @@ export async function drain(
 /** Stores the last outcomes and signs off; a store that is out of reach holds the worker up until the deadline at most. */
 export async function leave(belongings: Belongings, stopping: Stopping): Promise<void> {
   const { attempts, lease, retention } = belongings;
-  const leftMs = Math.max(0, stopping.startDeadline() - performance.now());
+  const leftMs = Math.max(0, stopping.startDeadline() - monotonicNow());
   await within(leftMs + LAST_FLUSH_MS, attempts.flushed());
   if (retention !== undefined) await within(LAST_FLUSH_MS, retention.done());
   attempts.giveUp();

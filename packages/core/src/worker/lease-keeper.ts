@@ -1,49 +1,66 @@
-import { Worker as Thread } from "node:worker_threads";
-
+import { monotonicNow } from "../internal/monotonic-now.ts";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "../internal/real-time.ts";
 import { log } from "../log.ts";
-import type { LeaseThread, WorkerSession, WorkerStore } from "./worker-store.ts";
+import { claimedAhead, type ClaimedAhead } from "./claimed-ahead.ts";
+import type { LeaseThreadData, LeaseThreadMessage, LeaseThreadOrder } from "./lease-thread.ts";
+import type { ClaimedTask, Thread, WorkerSession, WorkerStore } from "./worker-store.ts";
 
-/** What a lease thread is started with. */
-export interface LeaseThreadData {
-  readonly module: string;
-  readonly data: unknown;
-  readonly intervalMs: number;
-}
-
-/** How long a thread may take to end before it is cut off, in milliseconds. */
+/** How long a thread may take to end before it is terminated, in milliseconds. */
 const THREAD_END_MS = 500;
+/** A lasting failure is reported this often, in milliseconds. */
+const REPORT_EVERY_MS = 30_000;
+
+/** Reasons for which this process has no lease thread; each is reported once. */
+const reportedReasons = new Set<string>();
 
 /**
  * Renews a session's lease three times in its length until stopped: from a thread of its own where the store offers one, so that a busy event loop
- * does not cost the lease, else by a timer.
+ * does not cost the lease. A timer of the main thread renews instead while there is no thread, or while the thread is not renewing.
  */
 export class LeaseKeeper {
   readonly #store: WorkerStore;
   readonly #session: WorkerSession;
+  readonly #isTold: () => boolean;
+  readonly #reportedAtMs = { thread: Number.NEGATIVE_INFINITY, timer: Number.NEGATIVE_INFINITY };
   #timer: NodeJS.Timeout | undefined;
   #thread: Thread | undefined;
   #later: NodeJS.Timeout | undefined;
-  #started = false;
   #stopped = false;
+  /** The thread has renewed the lease since the timer fired last. */
+  #threadRenewed = false;
+  #isRenewing = false;
 
-  constructor(store: WorkerStore, session: WorkerSession) {
+  /** @param isTold someone was told already why the store is of no use. */
+  constructor(store: WorkerStore, session: WorkerSession, isTold: () => boolean = () => false) {
     this.#store = store;
     this.#session = session;
+    this.#isTold = isTold;
   }
 
-  /** Begins when the first renewal is due: the registration granted a lease, and a worker that finds nothing needs no thread. */
+  /** Starts when the first renewal is due: the registration granted a lease, and a worker that finds nothing needs no thread. */
   startLater(): void {
     this.#later = setTimeout(() => this.start(), this.#intervalMs);
   }
 
-  /** Begins now, unless it has begun. */
+  /** Starts now, unless it has started. Never throws: without a thread the timer renews. */
   start(): void {
     clearTimeout(this.#later);
-    if (this.#started || this.#stopped) return;
-    this.#started = true;
-    const thread = this.#store.leaseThread?.(this.#session);
-    if (thread === undefined) this.#startTimer();
-    else this.#startThread(thread);
+    if (this.#timer !== undefined || this.#stopped) return;
+    // The timer comes first and stays: loading a driver may take longer than a lease, and a thread may fail at any time.
+    this.#timer = setInterval(() => this.#renewInPlaceOfThread(), this.#intervalMs);
+    try {
+      this.#startThread();
+    } catch (error) {
+      reportNoThread(error);
+    }
+  }
+
+  /** Lets the thread give tasks back that still wait while the event loop is blocked. `undefined` without a thread. */
+  watch(tasks: readonly Pick<ClaimedTask, "id" | "fence">[]): ClaimedAhead | undefined {
+    if (this.#thread === undefined) return undefined;
+    const ahead = claimedAhead(tasks);
+    order(this.#thread, ahead);
+    return ahead;
   }
 
   async stop(): Promise<void> {
@@ -56,65 +73,90 @@ export class LeaseKeeper {
     const ended = new Promise<void>((resolve) => {
       thread.once("exit", () => resolve());
     });
-    thread.postMessage("stop");
-    const cutOff = setTimeout(() => void thread.terminate(), THREAD_END_MS);
+    order(thread, "stop");
+    const timeout = setTimeout(() => void thread.terminate(), THREAD_END_MS);
     await ended;
-    clearTimeout(cutOff);
+    clearTimeout(timeout);
   }
 
   get #intervalMs(): number {
     return Math.max(1, Math.floor(this.#session.leaseMs / 3));
   }
 
-  #startTimer(): void {
-    let isRenewing = false;
-    this.#timer = setInterval(() => {
-      if (isRenewing) return;
-      isRenewing = true;
-      this.#store
-        .renewLease(this.#session)
-        .catch((error: unknown) => this.#report(error))
-        .finally(() => {
-          isRenewing = false;
-        });
-    }, this.#intervalMs);
+  /** Renews unless the thread has done so within the last third of a lease. */
+  #renewInPlaceOfThread(): void {
+    const isRenewed = this.#threadRenewed;
+    this.#threadRenewed = false;
+    if (isRenewed || this.#isRenewing) return;
+    void this.#renew();
   }
 
-  #startThread({ module, data }: LeaseThread): void {
-    const workerData: LeaseThreadData = {
-      module: module.href,
-      data,
-      intervalMs: this.#intervalMs,
-    };
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const thread = new Thread(new URL(`./lease-thread.${extension}`, import.meta.url), {
-      workerData,
-    });
-    thread.unref();
-    thread.on("message", (problem: string | null) => {
-      // Nothing to report: it has renewed the lease for the first time.
-      if (problem === null) clearInterval(this.#timer);
-      else this.#report(new Error(problem));
-    });
-    thread.once("error", (error) => this.#fallBack(thread, error));
-    // A thread that waits for what never comes ends without an error.
-    thread.once("exit", () => this.#fallBack(thread, new Error("The thread ended by itself.")));
+  async #renew(): Promise<void> {
+    this.#isRenewing = true;
+    try {
+      await this.#store.renewLease(this.#session);
+      this.#renewed("timer");
+    } catch (error) {
+      this.#failed("timer", error);
+    } finally {
+      this.#isRenewing = false;
+    }
+  }
+
+  #startThread(): void {
+    const leaseThread = this.#store.leaseThread?.(this.#session);
+    if (leaseThread === undefined) return;
+    const workerData: LeaseThreadData = { data: leaseThread.data, intervalMs: this.#intervalMs };
+    const thread = leaseThread.start({ workerData });
     this.#thread = thread;
-    // Loading a driver and connecting may take a busy machine longer than a lease.
-    this.#startTimer();
+    thread.unref();
+    thread.on("message", (received) => {
+      const message = received as LeaseThreadMessage;
+      if (message.type === "failed") this.#failed("thread", new Error(message.problem));
+      else this.#renewed("thread");
+    });
+    thread.once("error", (error) => this.#threadEnded(thread, error));
+    // A thread that waits for what never comes ends without an error.
+    thread.once("exit", () => this.#threadEnded(thread, new Error("The thread ended by itself.")));
   }
 
-  /** A thread that cannot run must not cost the lease. */
-  #fallBack(thread: Thread, error: unknown): void {
-    if (this.#stopped || this.#thread !== thread) return;
+  #threadEnded(thread: Thread, error: unknown): void {
+    if (this.#thread !== thread) return;
     this.#thread = undefined;
-    log("warn", "The lease thread failed; the lease is renewed from the main thread.", { error });
-    clearInterval(this.#timer);
-    this.#startTimer();
+    this.#threadRenewed = false;
+    reportNoThread(error);
   }
 
-  #report(error: unknown): void {
-    if (this.#stopped) return;
-    log("warn", `Worker ${this.#session.workerId} could not renew its lease.`, { error });
+  #renewed(by: "thread" | "timer"): void {
+    if (by === "thread") this.#threadRenewed = true;
+    this.#reportedAtMs[by] = Number.NEGATIVE_INFINITY;
   }
+
+  #failed(by: "thread" | "timer", error: unknown): void {
+    if (this.#stopped || this.#isTold()) return;
+    if (monotonicNow() - this.#reportedAtMs[by] < REPORT_EVERY_MS) return;
+    this.#reportedAtMs[by] = monotonicNow();
+    const { workerId } = this.#session;
+    const text =
+      by === "thread"
+        ? `The lease thread of worker ${workerId} could not renew its lease; the main thread renews it until the thread can.`
+        : `Worker ${workerId} could not renew its lease.`;
+    log("warn", text, { error });
+  }
+}
+
+function order(thread: Thread, what: LeaseThreadOrder): void {
+  thread.postMessage(what);
+}
+
+function reportNoThread(error: unknown): void {
+  const reason = error instanceof Error ? error.message : String(error);
+  if (reportedReasons.has(reason)) return;
+  reportedReasons.add(reason);
+  log(
+    "warn",
+    "There is no lease thread; the main thread renews leases, and cannot while a task blocks the event loop for longer than leaseMs. " +
+      "In a bundle, build the file of the lease thread beside it, see docs/bundlers.md. Under --permission, add --allow-worker.",
+    { error },
+  );
 }

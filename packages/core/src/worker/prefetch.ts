@@ -1,5 +1,7 @@
 /** Most tasks claimed ahead. */
 const MOST = 1000;
+/** Tasks claimed ahead at first, and how many times more after each claim that was filled. */
+const [FIRST, GROWTH] = [128, 8] as const;
 /** How much work to claim ahead, in milliseconds of running time. */
 const AHEAD_MS = 25;
 /** How long tasks claimed ahead may wait before fewer are claimed, in milliseconds: well before they would be handed back. */
@@ -26,12 +28,16 @@ export class Prefetch {
     if (ms > this.#longestWaitMs) this.#longestWaitMs = ms;
   }
 
-  /** Notes how a claim went: as long as the store gives all that is asked for, and tasks do not wait for long, more may be asked for. */
+  /**
+   * Records the result of a claim. While the store fills each claim and tasks do not wait for long,
+   * the next claim asks for more. After a smaller result it asks for twice as many as were
+   * returned: where tasks keep falling due, it finds about as many again.
+   */
   claimed(count: number, limit: number): void {
-    const factor = this.#longestWaitMs > LONG_WAIT_MS ? 0.5 : 2;
+    const factor = this.#longestWaitMs > LONG_WAIT_MS ? 0.5 : GROWTH;
     this.#longestWaitMs = 0;
-    const allowed = Math.min(MOST, Math.max(32, Math.floor(this.#allowed * factor)));
-    this.#allowed = count < limit ? 0 : allowed;
+    const allowed = Math.min(MOST, Math.max(FIRST, Math.floor(this.#allowed * factor)));
+    this.#allowed = count < limit ? Math.min(this.#allowed, 2 * count) : allowed;
   }
 
   /** Claimed tasks had to wait: start over. */

@@ -3,36 +3,44 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Backend, Worker, WorkerOptions } from "../backend.ts";
 import { NotSupported, TasksError } from "../errors.ts";
 import { createId } from "../ids.ts";
+import { assertWhole } from "../internal/assert-option.ts";
+import { monotonicNow } from "../internal/monotonic-now.ts";
 import { every, sleep } from "../internal/timing.ts";
 import { log } from "../log.ts";
 import { registeredTasks } from "../registry.ts";
-import { AttemptPool } from "./attempt-pool.ts";
+import { AttemptPool, CHECK_EVERY_MS } from "./attempt-pool.ts";
 import { drain, leave } from "./farewell.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import { Outage } from "./outage.ts";
-import { RECOVER_EVERY_MS, Recovery } from "./recovery.ts";
+import { isPermanent, Outage } from "./outage.ts";
+import { Recovery } from "./recovery.ts";
 import { Retention } from "./retention.ts";
 import { aborted, Stopping } from "./stopping.ts";
 import { UnknownTasks } from "./unknown-tasks.ts";
+import type { WorkerGroup, WorkerGroupMember } from "./worker-group.ts";
 import { resolveWorkerOptions, type ResolvedWorkerOptions } from "./worker-options.ts";
-import type { ClaimRequest, WorkerSession, WorkerStore } from "./worker-store.ts";
+import type { ClaimedTask, ClaimRequest, WorkerSession, WorkerStore } from "./worker-store.ts";
 
 /** Options of `QueueWorker`: those of every worker, and the lease. */
 export interface QueueWorkerOptions extends WorkerOptions {
-  /** How long a lease lasts without a heartbeat, in milliseconds, from 100. @default 15000 */
+  /** How long a lease lasts without a heartbeat, in milliseconds, 100…3,600,000. @default 15000 */
   readonly leaseMs?: number | undefined;
+  /** The workers of the backend, which stop when it closes. */
+  readonly group?: WorkerGroup | undefined;
 }
 
-/** How often attempts are checked for cancellation and loss, in milliseconds. */
-const CHECK_EVERY_MS = 250;
 /** Attempts claimed ahead go back to the queue when they waited this long, in milliseconds. */
 const HAND_BACK_MS = 200;
 /** Shortest pause between two looks for work, in milliseconds. */
 const SHORTEST_LOOK_MS = 5;
 /**
+ * After two claims that found tasks within this time the worker claims again without waiting, in
+ * milliseconds.
+ */
+const STEADY_MS = 100;
+/**
  * The worker loop over any `WorkerStore`: claims, runs, completes, keeps the lease, recovers lost attempts, survives outages and stops gracefully.
  */
-export class QueueWorker implements Worker {
+export class QueueWorker implements Worker, WorkerGroupMember {
   readonly #store: WorkerStore;
   readonly #options: ResolvedWorkerOptions;
   readonly #session: WorkerSession;
@@ -43,17 +51,24 @@ export class QueueWorker implements Worker {
   readonly #unknownTasks: UnknownTasks;
   readonly #retention: Retention | undefined;
   readonly #stopping: Stopping;
+  readonly #group: WorkerGroup | undefined;
   #run: Promise<void> | undefined;
+  /** What ended the loop. */
+  #failure: unknown;
   /** The last claim gave all it was asked for, or something happened since that may have brought work. */
   #mayHaveWork = true;
   /** Something happened since the loop looked last. */
   #wasWoken = false;
+  /** When a claim last found tasks, on the monotonic clock. */
+  #foundAtMs = Number.NEGATIVE_INFINITY;
   #wake: (() => void) | undefined;
 
-  /** @throws InvalidTask for bad options; NotSupported for `retention` on a backend that cannot prune. */
+  /** @throws InvalidOption for bad options; NotSupported for `retention` on a backend that cannot prune. */
   constructor(backend: Backend, store: WorkerStore, options: QueueWorkerOptions = {}) {
-    const { leaseMs = 15_000, ...rest } = options;
+    const { leaseMs = 15_000, group, ...rest } = options;
+    this.#group = group;
     this.#options = resolveWorkerOptions(rest);
+    assertWhole("leaseMs", leaseMs, 100, 3_600_000);
     this.#stopping = new Stopping(this.#options.shutdownTimeoutMs);
     this.#store = store;
     this.#session = Object.freeze({
@@ -63,11 +78,13 @@ export class QueueWorker implements Worker {
       concurrency: this.#options.concurrency,
       leaseMs,
     });
-    this.#lease = new LeaseKeeper(store, this.#session);
-    this.#outage = new Outage(`Worker ${this.workerId}`);
-    this.#attempts = new AttemptPool(backend, store, this.#session, this.#outage, () =>
-      this.#wakeUp(),
-    );
+    const outage = new Outage(`Worker ${this.workerId}`);
+    this.#outage = outage;
+    this.#lease = new LeaseKeeper(store, this.#session, () => outage.isPermanent);
+    this.#attempts = new AttemptPool(backend, store, this.#session, this.#outage, {
+      onChange: () => this.#wakeUp(),
+      watch: (claimed) => this.#lease.watch(claimed),
+    });
     this.#recovery = new Recovery(backend, store, this.#session);
     this.#unknownTasks = new UnknownTasks(store);
     this.#retention = this.#createRetention(backend);
@@ -94,19 +111,27 @@ export class QueueWorker implements Worker {
     return this.#store;
   }
 
+  /** @throws BackendUnavailable when the backend was closed. */
   async run(): Promise<void> {
     if (this.#run !== undefined) {
       throw new TasksError("TASKS_WORKER_USED", "A worker runs once. Create another one.");
     }
-    this.#run = this.#runOnce();
+    this.#group?.join(this);
+    this.#attempts.start();
+    this.#run = this.#runOnce().finally(() => this.#group?.leave(this));
     return this.#run;
   }
 
   async stop(): Promise<void> {
     this.#stopping.begin();
+    this.#attempts.stopStarting();
     this.#wakeUp();
     // Whoever called `run()` hears of its failure.
     await this.#run?.catch(() => undefined);
+  }
+
+  async recheckWaiting(): Promise<void> {
+    await this.#attempts.recheckWaiting();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -117,7 +142,6 @@ export class QueueWorker implements Worker {
     const { signal } = this.#stopping;
     if (this.#options.startupDelay) await sleep(Math.random() * this.#options.intervalMs, signal);
     if (!(await this.#register())) return;
-    this.#recovery.storeAnswered();
     this.#lease.startLater();
     const stopTimers = this.#startTimers();
     const [attempts, retention] = [this.#attempts, this.#retention];
@@ -133,6 +157,13 @@ export class QueueWorker implements Worker {
       const [store, session, lease] = [this.#store, this.#session, this.#lease];
       await leave({ store, session, lease, attempts, retention }, this.#stopping);
     }
+    // oxlint-disable-next-line typescript/only-throw-error -- as the store threw it
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** A worker that is to end with the last task must not wait for someone to change the store; others may. */
+  #isFutile(error: unknown): boolean {
+    return this.#options.batch && isPermanent(error);
   }
 
   /** What goes on beside the loop; the returned function ends it. */
@@ -143,7 +174,7 @@ export class QueueWorker implements Worker {
     };
     const timers = [
       every(CHECK_EVERY_MS, () => this.#check(), onError),
-      every(RECOVER_EVERY_MS, () => this.#recovery.look(), onError),
+      every(this.#recovery.intervalMs, () => this.#recovery.check(), onError),
       every(HAND_BACK_MS / 2, async () => this.#attempts.handBack(HAND_BACK_MS), onError),
     ];
     if (this.#retention !== undefined) timers.push(this.#retention.start());
@@ -160,16 +191,17 @@ export class QueueWorker implements Worker {
     }
   }
 
-  /** Tries until it works; `false` when the worker was stopped before. @throws NotSupported, which waiting does not mend: a driver is missing. */
+  /** Tries until it works; `false` when the worker was stopped before. @throws what waiting does not mend. */
   async #register(): Promise<boolean> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
         await this.#store.register(this.#session);
-        this.#outage.over();
+        // It may resolve before the store has answered: whether someone has mended it, the first claim tells.
+        if (!this.#outage.isPermanent) this.#outage.over();
         return true;
       } catch (error) {
-        if (NotSupported.is(error)) throw error;
+        if (NotSupported.is(error) || this.#isFutile(error)) throw error;
         await this.#outage.pause("register", error, signal);
       }
     }
@@ -177,7 +209,7 @@ export class QueueWorker implements Worker {
   }
 
   async #loop(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#stopping.signal.aborted && this.#failure === undefined) {
       if (this.#mayHaveWork && this.#limit() > 0) {
         await this.#claim();
       } else if (this.#attempts.isIdle) {
@@ -201,19 +233,30 @@ export class QueueWorker implements Worker {
     const limit = this.#limit();
     this.#mayHaveWork = false;
     this.#wasWoken = false;
+    let askedAtMs = monotonicNow();
+    let claimed: readonly ClaimedTask[];
     try {
-      const claimed = await this.#store.claim(this.#claimRequest(limit));
-      this.#outage.over();
-      this.#mayHaveWork = claimed.length === limit || this.#wasWoken;
-      // Before the first attempt may block the event loop.
-      if (claimed.length > 0) this.#lease.start();
-      this.#attempts.add(claimed, limit);
-      // A store that answers synchronously and tasks that do too would otherwise keep timers and completions waiting.
-      if (claimed.length > 0) await nextTurn();
+      if (this.#attempts.wasOutrun) {
+        await this.#attempts.givenBack();
+        await this.#recovery.check();
+        askedAtMs = monotonicNow();
+      }
+      claimed = await this.#store.claim(this.#claimRequest(limit));
     } catch (error) {
       this.#mayHaveWork = true;
-      await this.#outage.pause("claim tasks", error, this.#stopping.signal);
+      if (this.#isFutile(error)) this.#failure = error;
+      else await this.#outage.pause("claim tasks", error, this.#stopping.signal);
+      return;
     }
+    this.#outage.over();
+    const isSteady = claimed.length > 0 && askedAtMs - this.#foundAtMs < STEADY_MS;
+    if (claimed.length > 0) this.#foundAtMs = monotonicNow();
+    this.#mayHaveWork = claimed.length === limit || this.#wasWoken || isSteady;
+    // Before the first attempt may block the event loop. Neither of the two throws: what is claimed is held from here on.
+    if (claimed.length > 0) this.#lease.start();
+    this.#attempts.add(claimed, limit, askedAtMs);
+    // A store that answers synchronously and tasks that do too would otherwise keep timers and completions waiting.
+    if (claimed.length > 0) await nextTurn();
   }
 
   #claimRequest(limit: number): ClaimRequest {
@@ -260,7 +303,8 @@ export class QueueWorker implements Worker {
       if (this.#store.waitForWork === undefined) await sleep(maxMs, woken);
       else await this.#store.waitForWork(this.#claimRequest(1), maxMs, woken);
     } catch (error) {
-      await this.#outage.pause("wait for work", error, woken);
+      if (this.#isFutile(error)) this.#failure = error;
+      else await this.#outage.pause("wait for work", error, woken);
     }
     // Told, or timed out: look again. If only an attempt ended, the last look still holds.
     if (!woken.aborted) this.#mayHaveWork = true;

@@ -1,26 +1,26 @@
 import type { Backend } from "../backend.ts";
+import { BackendUnavailable } from "../errors.ts";
+import { monotonicNow } from "../internal/monotonic-now.ts";
+import { log } from "../log.ts";
 import { announceFinished } from "../signals.ts";
 import type { WorkerSession, WorkerStore } from "./worker-store.ts";
 
-/** How often lost attempts of other workers are looked for, in milliseconds. */
-export const RECOVER_EVERY_MS = 1000;
+/** Max interval of the checks for dead sessions, in milliseconds. */
+const MAX_INTERVAL_MS = 500;
+/** Min interval, in milliseconds. */
+const MIN_INTERVAL_MS = 20;
+/** Min pause after the store was unavailable, in milliseconds. */
+const RETRY_MS = 1000;
+/** An error about the data is reported this often, in milliseconds. */
+const REPORT_EVERY_MS = 30_000;
 
-/**
- * Looks for attempts whose worker vanished.
- *
- * After an outage everybody's lease may look expired, though whoever is alive renews it before long: until everyone has had the time for that, looks only
- * make sure that the store answers. So does the first look after a stall of this process, in which the store may have been away unnoticed.
- */
+/** Recovers the attempts of dead sessions. */
 export class Recovery {
   readonly #backend: Backend;
   readonly #store: WorkerStore;
   readonly #session: WorkerSession;
-  #lastLookMs = Number.NEGATIVE_INFINITY;
-  /** The last look came late, and only made sure that the store answers. */
-  #wasStalled = false;
-  /** How long the last look took to fail, in milliseconds; `undefined` when it did not. */
-  #failedAfterMs: number | undefined;
-  #mayRecoverAtMs = Number.NEGATIVE_INFINITY;
+  #reportedAtMs = Number.NEGATIVE_INFINITY;
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(backend: Backend, store: WorkerStore, session: WorkerSession) {
     this.#backend = backend;
@@ -28,38 +28,30 @@ export class Recovery {
     this.#session = session;
   }
 
-  /** To be called when the store has just answered by other means, such as a registration: that counts as the first look. */
-  storeAnswered(): void {
-    this.#lastLookMs = performance.now();
+  /** How often to call `check()`, in milliseconds: a dead session must be seen within two seconds after its lease, and a short lease many times. */
+  get intervalMs(): number {
+    return Math.max(MIN_INTERVAL_MS, Math.min(MAX_INTERVAL_MS, this.#session.leaseMs / 10));
   }
 
-  /** To be called every `RECOVER_EVERY_MS`. */
-  async look(): Promise<void> {
-    const startedAtMs = performance.now();
-    const isLate = startedAtMs - this.#lastLookMs > 2.5 * RECOVER_EVERY_MS;
-    // Not twice in a row: on a machine that is always busy every look is late.
-    this.#wasStalled = isLate && !this.#wasStalled;
-    const failedAfterMs = this.#failedAfterMs;
-    const mayRecover =
-      !this.#wasStalled && failedAfterMs === undefined && startedAtMs >= this.#mayRecoverAtMs;
+  /**
+   * Recovers lost attempts. Rejects when the store is unavailable, and then skips the checks of a
+   * second. Reports any other error, since it does not end by itself.
+   */
+  async check(): Promise<void> {
+    if (monotonicNow() < this.#pausedUntilMs) return;
     try {
-      if (mayRecover) await this.#recover();
-      else await this.#store.checkAttempts(this.#session, []);
+      for (const record of await this.#store.recoverLost(this.#session)) {
+        await announceFinished(this.#backend, record);
+      }
     } catch (error) {
-      this.#failedAfterMs = performance.now() - startedAtMs;
-      throw error;
-    }
-    this.#failedAfterMs = undefined;
-    this.#lastLookMs = performance.now();
-    if (failedAfterMs === undefined) return;
-    // Renewals are tried again within a second. Those that hang, as the looks did, come three times in a lease.
-    const hungMs = Math.min(failedAfterMs, this.#session.leaseMs / 3);
-    this.#mayRecoverAtMs = this.#lastLookMs + RECOVER_EVERY_MS + hungMs;
-  }
-
-  async #recover(): Promise<void> {
-    for (const record of await this.#store.recoverLost(this.#session)) {
-      await announceFinished(this.#backend, record);
+      if (BackendUnavailable.is(error)) {
+        this.#pausedUntilMs = monotonicNow() + RETRY_MS;
+        throw error;
+      }
+      if (monotonicNow() - this.#reportedAtMs < REPORT_EVERY_MS) return;
+      this.#reportedAtMs = monotonicNow();
+      const { workerId } = this.#session;
+      log("warn", `Worker ${workerId} could not recover lost tasks; trying again.`, { error });
     }
   }
 }

@@ -1,10 +1,11 @@
+import { monotonicNow } from "../internal/monotonic-now.ts";
 import { sleep } from "../internal/timing.ts";
 
 /** A worker's graceful stop: whether it has begun, and when it must be over. */
 export class Stopping {
   readonly #controller = new AbortController();
   readonly #timeoutMs: number;
-  /** When the graceful stop is over, on the clock of `performance.now()`. */
+  /** When the graceful stop is over, on the clock of `monotonicNow()`. */
   #deadlineMs: number | undefined;
 
   /** @param timeoutMs how long the stop may take. */
@@ -24,7 +25,7 @@ export class Stopping {
 
   /** The deadline counts from the first call: the stop, or the end of a worker that ends by itself. */
   startDeadline(): number {
-    this.#deadlineMs ??= performance.now() + this.#timeoutMs;
+    this.#deadlineMs ??= monotonicNow() + this.#timeoutMs;
     return this.#deadlineMs;
   }
 
@@ -33,7 +34,7 @@ export class Stopping {
     const over = new AbortController();
     const overdue = async (): Promise<void> => {
       await aborted(AbortSignal.any([this.signal, over.signal]));
-      if (!over.signal.aborted) await sleep(this.startDeadline() - performance.now(), over.signal);
+      if (!over.signal.aborted) await sleep(this.startDeadline() - monotonicNow(), over.signal);
     };
     try {
       await Promise.race([step, overdue()]);

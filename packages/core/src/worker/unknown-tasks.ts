@@ -1,3 +1,4 @@
+import { monotonicNow } from "../internal/monotonic-now.ts";
 import { log } from "../log.ts";
 import type { ClaimRequest, WorkerStore } from "./worker-store.ts";
 
@@ -15,8 +16,8 @@ export class UnknownTasks {
 
   /** Looks at most once a minute, unless asked to look now. */
   async warn(request: ClaimRequest, now = false): Promise<void> {
-    if (!now && performance.now() - this.#lookedAtMs < REPEAT_MS) return;
-    this.#lookedAtMs = performance.now();
+    if (!now && monotonicNow() - this.#lookedAtMs < REPEAT_MS) return;
+    this.#lookedAtMs = monotonicNow();
     const names = await this.#store.unknownTasks(request);
     if (names.length === 0) return;
     log(

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 
 import type { PruneOptions, RetentionOptions, WorkerOptions } from "../backend.ts";
-import { InvalidTask } from "../errors.ts";
+import { InvalidOption } from "../errors.ts";
 import { createId } from "../ids.ts";
 import { assertBetween, assertWhole } from "../internal/assert-option.ts";
 import { assertKnownOptions } from "../known-options.ts";
@@ -46,16 +46,16 @@ const KNOWN = {
 /**
  * Applies defaults and checks.
  *
- * @throws InvalidTask saying which option is wrong; TypeError for an unknown one.
+ * @throws InvalidOption saying which option is wrong or unknown.
  */
 export function resolveWorkerOptions(options: WorkerOptions = {}): ResolvedWorkerOptions {
   assertKnownOptions("createWorker()", options, KNOWN);
   const { workerId = defaultWorkerId(), retention } = options;
   const { concurrency = 10, intervalMs = 1000, shutdownTimeoutMs = 30_000 } = options;
   const { batch = false, maxTasks = Number.POSITIVE_INFINITY, startupDelay = false } = options;
-  if (workerId.length === 0) throw new InvalidTask("Worker id must not be empty");
+  if (workerId.length === 0) throw new InvalidOption("Worker id must not be empty");
   if (workerId.length > 64) {
-    throw new InvalidTask("Worker ids must be shorter than 64 characters");
+    throw new InvalidOption("Worker ids must be shorter than 64 characters");
   }
   assertWhole("concurrency", concurrency, 1, 10_000);
   assertBetween("intervalMs", intervalMs, 0, LONGEST_MS);
@@ -87,7 +87,7 @@ function resolveRetention(options: RetentionOptions): ResolvedRetention {
   const { minAgeMs, failedMinAgeMs, queueNames, batchSize, everyMs = 60_000 } = options;
   if (minAgeMs !== undefined) assertAge("retention.minAgeMs", minAgeMs);
   if (failedMinAgeMs !== undefined) assertAge("retention.failedMinAgeMs", failedMinAgeMs);
-  for (const name of queueNames ?? []) assertQueueName(name);
+  for (const name of queueNames ?? []) assertQueueName(name, InvalidOption);
   if (batchSize !== undefined) assertWhole("retention.batchSize", batchSize, 1, 100_000);
   assertWhole("retention.everyMs", everyMs, 100, LONGEST_MS);
   return Object.freeze({ minAgeMs, failedMinAgeMs, queueNames, batchSize, everyMs });
@@ -98,15 +98,15 @@ function resolveQueues({
   excludeQueues = [],
 }: WorkerOptions): Pick<ResolvedWorkerOptions, "queueNames" | "excludeQueues"> {
   if (queueNames.length === 0) {
-    throw new InvalidTask('queueNames must not be empty. Use ["*"] for all queues.');
+    throw new InvalidOption('queueNames must not be empty. Use ["*"] for all queues.');
   }
   const isAll = queueNames.includes("*");
   if (isAll && queueNames.length > 1) {
-    throw new InvalidTask('queueNames must be ["*"] alone, or names without "*".');
+    throw new InvalidOption('queueNames must be ["*"] alone, or names without "*".');
   }
-  if (!isAll) for (const name of queueNames) assertQueueName(name);
+  if (!isAll) for (const name of queueNames) assertQueueName(name, InvalidOption);
   if (!isAll && excludeQueues.length > 0) {
-    throw new InvalidTask('excludeQueues can only be used with queueNames ["*"].');
+    throw new InvalidOption('excludeQueues can only be used with queueNames ["*"].');
   }
   return {
     queueNames: Object.freeze([...new Set(queueNames)]),

@@ -27,6 +27,18 @@ export interface ClaimRequest {
   readonly id?: string | undefined;
 }
 
+/**
+ * Names one attempt. The fence alone does not: a store that lost its last writes, as after a failover to an asynchronous replica or from a backup, may
+ * give the same fence to another session. A write for an attempt must match all three.
+ */
+export interface AttemptRef {
+  readonly id: string;
+  /** The fence that the claim returned. */
+  readonly fence: number;
+  /** The session that claimed. A worker always names it. @default the session that registered, where a store serves only one */
+  readonly sessionId?: string | undefined;
+}
+
 /** One claimed task: the right to run one attempt. */
 export interface ClaimedTask {
   readonly id: string;
@@ -35,6 +47,8 @@ export interface ClaimedTask {
   readonly taskName: string;
   /** Number of this attempt, from 1. */
   readonly attempt: number;
+  /** The result holds a unique key of the scope `until-started`: `start()` is called before its function. */
+  readonly holdsKey?: boolean | undefined;
   /** Decodes the arguments, fresh on every call. May throw when the stored row is damaged: the attempt then fails, and nobody else is harmed. */
   args(): readonly JsonValue[];
   /** The record as it stands after the claim: RUNNING, this worker among `workerIds`. Must not throw. */
@@ -69,15 +83,10 @@ export interface AttemptChanges {
 }
 
 /** A change to store while the attempt goes on. */
-export interface AttemptUpdate extends AttemptChanges {
-  readonly id: string;
-  readonly fence: number;
-}
+export interface AttemptUpdate extends AttemptChanges, AttemptRef {}
 
-/** An attempt's end, to be stored if the fence is still the same. */
-export interface Completion {
-  readonly id: string;
-  readonly fence: number;
+/** An attempt's end, to be stored if the result still belongs to the attempt. */
+export interface Completion extends AttemptRef {
   readonly outcome: AttemptOutcome;
   readonly changes: AttemptChanges | null;
   /** The worker saw the cancel request and made `outcome` a failure with `TaskCancelled` itself. */
@@ -99,23 +108,44 @@ export interface AttemptChecks {
   readonly cancelled: readonly string[];
   /** Ids this session no longer owns. */
   readonly lost: readonly string[];
+  /** Ids whose queue is paused. Needed where `supports.pause` is declared: those that have not begun are given back. */
+  readonly paused?: readonly string[] | undefined;
+}
+
+/** What the worker loop needs of a thread. A `Worker` of "worker_threads" is one. */
+export interface Thread {
+  on(event: "message", listener: (message: unknown) => void): unknown;
+  once(event: "error" | "exit", listener: (reason: unknown) => void): unknown;
+  postMessage(message: unknown): void;
+  terminate(): Promise<unknown>;
+  unref(): void;
 }
 
 /** Renews a lease from a thread of its own, so that a task that computes for a minute does not lose it. */
 export interface LeaseThread {
   /**
-   * A module that exports `openLease(data): Promise<Lease>` or `openLease(data): Lease`; see `Lease`. Runs in a worker thread, which starts the faster
-   * the less the module imports: a connection and one statement are enough.
+   * Starts the thread: `(options) => new Worker(new URL("./lease.js", import.meta.url), options)`, with `Worker` of "worker_threads". Bundlers that know
+   * this form build the file too, if it is written out like this. May throw: then a timer renews the lease.
+   *
+   * The file calls `keepLease(openLease)` of `@tasks/core/lease-thread`. It starts the faster the less it imports: a connection and one statement are enough.
    */
-  readonly module: URL;
+  start(options: { readonly workerData: unknown }): Thread;
   /** Structured-cloneable. Handed to `openLease`. */
   readonly data: unknown;
 }
 
-/** What a lease thread's module gives back. */
+/** What `openLease` of a lease thread opens. */
 export interface Lease {
   /** Extends the session's lease from now, by the store's clock. */
   renew(): Promise<void> | void;
+  /**
+   * Hands attempts of this session over to `givenBackBy(sessionId)`, conditional on each fence and
+   * session: they were claimed ahead, have not begun, and cannot while a task blocks the main
+   * thread. Without it they wait until that task is over.
+   */
+  giveBack?(
+    attempts: readonly { readonly id: string; readonly fence: number }[],
+  ): Promise<void> | void;
   close(): Promise<void> | void;
 }
 
@@ -133,38 +163,51 @@ export interface WorkerStore {
 
   /**
    * Claims ready tasks: priority descending, then due time (`runAfter`, else enqueue time) ascending, then enqueue order. Atomic: no task is given to two sessions.
-   * Applies `transitions.claim` to each.
+   * Applies `transitions.claim` to each. Grants the session a full lease when half of the last
+   * one or more is used up, also when it is over: what a worker claims after a pause must not count as lost at once.
    */
   claim(request: ClaimRequest): Promise<readonly ClaimedTask[]>;
 
   /**
-   * Stores outcomes, in one round trip if possible; conditional on each fence. The answers are in the order of the completions. Applies
+   * Frees the unique keys of attempts whose functions are about to be called; conditional on each fence and session. Called for attempts with `holdsKey`
+   * only. A claim frees no key: a task that is claimed ahead and released, or lost before its start, has not started. For stores that support `unique`.
+   */
+  start?(attempts: readonly AttemptRef[]): Promise<void>;
+
+  /**
+   * Stores outcomes, in one round trip if possible; conditional on each fence and session. The answers are in the order of the completions. Applies
    * `transitions.settle`. What was stored before and is brought again, because its answer was lost, is `recorded`: see `transitions.answerRepeated`.
    */
   complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]>;
 
-  /** Stores progress, metadata and logs of running attempts; conditional on each fence. */
+  /** Stores progress, metadata and logs of running attempts; conditional on each fence and session. */
   update(updates: readonly AttemptUpdate[]): Promise<void>;
 
   /**
    * Extends the session's lease, and brings it back when it had run out: what others recovered meanwhile is safe behind its fence. Never called after
-   * `unregister`. Where `leaseThread` is given, called only until that thread has renewed the lease for the first time.
+   * `unregister`; a renewal that was on its way then brings nothing back. Where `leaseThread` is given, called only while that thread has not renewed the
+   * lease for a third of its length.
    */
   renewLease(session: WorkerSession): Promise<void>;
 
   /** How to renew the lease from a thread; without it a timer in the main thread does, which a busy event loop delays. */
   leaseThread?(session: WorkerSession): LeaseThread | undefined;
 
-  /** Looks up running attempts of this session: is a cancellation asked for, is one no longer ours? Called about twice a second while tasks run. */
+  /**
+   * Looks up attempts of this session: is a cancellation asked for, is one no longer ours, is its queue paused? Called about four times a second while
+   * tasks run, and before an attempt begins that has waited.
+   */
   checkAttempts(
     session: WorkerSession,
     attempts: readonly { readonly id: string; readonly fence: number }[],
   ): Promise<AttemptChecks>;
 
   /**
-   * Finds RUNNING results whose session's lease has run out and applies `transitions.lose` to each. Resolves with those that ended FAILED.
-   * Called about once a second by every worker; most calls find nothing and must be cheap. A task that is claimed during the call must not look lost:
-   * a store that cannot read both at one moment reads the tasks first, then the sessions.
+   * Finds RUNNING results of dead sessions and applies `transitions.lose` to each, in batches; where leases have `giveBack`, `recover`. Resolves with those that ended FAILED.
+   *
+   * `SessionWatch` says which sessions are dead. The store checks each heartbeat again in the step that changes the results, and spares a session that has
+   * renewed since. Every worker calls it twice a second, or ten times in a lease if that is more often; most calls find nothing and must be cheap. A task
+   * that is claimed during the call must not look lost: a store that cannot read both at one moment reads the tasks first, then the sessions.
    */
   recoverLost(session: WorkerSession): Promise<readonly TaskRecord[]>;
 
@@ -177,6 +220,6 @@ export interface WorkerStore {
   /** Names of due tasks in the request's queues that are not among its `taskNames`: at most ten, for a warning. */
   unknownTasks(request: ClaimRequest): Promise<readonly string[]>;
 
-  /** Ends a session. Its attempts have been completed or released before. */
+  /** Ends a session. Its attempts have been completed or released before; what it holds all the same is lost at once. */
   unregister(session: WorkerSession): Promise<void>;
 }

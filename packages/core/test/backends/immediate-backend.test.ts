@@ -65,7 +65,7 @@ describe("a task that throws", () => {
         workerId: result.workerIds[0],
       },
     ]);
-    expect(result.errors[0]?.traceback).toMatch(/RangeError: out of reach$/);
+    expect(result.errors[0]?.traceback).toMatch(/^RangeError: out of reach\n {4}at /);
     expect(logs.filter(({ level }) => level === "error")).toHaveLength(1);
   });
 

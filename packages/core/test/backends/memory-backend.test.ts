@@ -1,4 +1,6 @@
 import {
+  createId,
+  InvalidOption,
   InvalidTask,
   MemoryBackend,
   task,
@@ -9,6 +11,7 @@ import {
   type Task,
 } from "@tasks/core";
 import { createClock, drain } from "@tasks/core/testing";
+import type { ClaimRequest, QueueWorker } from "@tasks/core/worker";
 import { describe, expect, it, vi } from "vitest";
 
 import { collectLogs } from "../support/logs.ts";
@@ -19,6 +22,7 @@ const note = task({ name: "memory.note" }, (text: string) => void order.push(tex
 const failing = task({ name: "memory.failing" }, () => {
   throw new Error("no");
 });
+const other = task({ name: "memory.other" }, () => {});
 const run = <T>(backend: MemoryBackend, fn: () => T) => withBackends({ default: backend }, fn);
 
 describe("order", () => {
@@ -188,6 +192,13 @@ describe("the monitor", () => {
     expect(logs.length).toBeGreaterThan(0);
   });
 
+  it("refuses options that counts() does not know", async () => {
+    const counting = new MemoryBackend().counts({ queue: "emails" } as never);
+    await expect(counting).rejects.toThrow(
+      new InvalidOption('counts() does not know the option "queue". It takes: queueName.'),
+    );
+  });
+
   it("describes the queues, declared ones included", async () => {
     const clock = createClock();
     const backend = new MemoryBackend({ clock, queues: ["default", "idle"] });
@@ -262,7 +273,7 @@ describe("the monitor", () => {
   it("refuses to pause a queue it does not have", async () => {
     const backend = new MemoryBackend({ queues: ["emails", "reports"] });
     await expect(backend.pause("emial")).rejects.toThrow(
-      new InvalidTask("The backend has no queue 'emial'. It takes: emails, reports."),
+      new InvalidOption("The backend has no queue 'emial'. It takes: emails, reports."),
     );
   });
 });
@@ -345,5 +356,39 @@ it("wakes an idle worker when a test clock is moved", async () => {
     await vi.waitFor(() => expect(order).toEqual(["now"]));
     clock.advance({ days: 1 });
     await vi.waitFor(() => expect(order).toEqual(["now", "tomorrow"]));
+  });
+});
+
+describe("claims", () => {
+  it("take as long with many unknown tasks in front as without, and keep the order of the known ones", async () => {
+    await using backend = new MemoryBackend();
+    await run(backend, async () => {
+      await other.enqueueMany(Array.from({ length: 20_000 }, () => []));
+      for (let i = 0; i < 100; i++) await (i % 3 === 0 ? failing.enqueue() : note.enqueue("known"));
+    });
+    const { store } = (await backend.createWorker()) as QueueWorker;
+    const request: ClaimRequest = {
+      session: {
+        sessionId: createId(),
+        workerId: "w",
+        queueNames: ["default"],
+        concurrency: 1,
+        leaseMs: 30_000,
+      },
+      limit: 1,
+      queueNames: ["default"],
+      excludeQueues: [],
+      taskNames: [note.name, failing.name],
+    };
+    const claimed: string[] = [];
+    const startMs = performance.now();
+    for (let i = 0; i < 100; i++) {
+      claimed.push(...(await store.claim(request)).map(({ taskName }) => taskName));
+    }
+    // A hundred claims take a few milliseconds; passing over 20,000 tasks each time takes most of a
+    // second.
+    expect(performance.now() - startMs).toBeLessThan(250);
+    const expected = Array.from({ length: 100 }, (_, i) => (i % 3 === 0 ? failing : note).name);
+    expect(claimed).toEqual(expected);
   });
 });

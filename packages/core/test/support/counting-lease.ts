@@ -1,7 +1,7 @@
-import type { Lease } from "@tasks/core/worker";
+import { keepLease } from "@tasks/core/lease-thread";
 
 /** Counts renewals and closings in shared memory: a lease that a test can look at while its own thread is blocked. */
-export function openLease(shared: SharedArrayBuffer): Lease {
+keepLease((shared: SharedArrayBuffer) => {
   const [renewals, closings] = [0, 1];
   const counts = new Int32Array(shared);
   const count = (index: number): void => {
@@ -9,4 +9,4 @@ export function openLease(shared: SharedArrayBuffer): Lease {
     Atomics.notify(counts, index);
   };
   return { renew: () => count(renewals), close: () => count(closings) };
-}
+});

@@ -34,7 +34,7 @@ export function claimedOf(
     id: record.id,
     fence: 1,
     taskName: record.taskName,
-    attempt: record.workerIds.length,
+    attempt: record.attempts,
     args: () => structuredClone(record.args),
     record: () => record,
   };

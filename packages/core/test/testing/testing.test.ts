@@ -1,4 +1,5 @@
 import { AssertionError } from "node:assert";
+import { runInNewContext } from "node:vm";
 
 import {
   defaultTaskBackend,
@@ -260,5 +261,16 @@ describe("createClock", () => {
     const clock = createClock(new Date(0));
     clock.now().setFullYear(3000);
     expect(clock.now()).toEqual(new Date(0));
+  });
+});
+
+it("expectEnqueued compares values and dates of another realm, such as those of a test under Jest", async () => {
+  const { args, runAfter, metadata } = runInNewContext(
+    `({ args: ["ada", { urgent: true }], runAfter: new Date("2040-01-01"), metadata: { a: [1] } })`,
+  ) as { args: [string, { urgent: boolean }]; runAfter: Date; metadata: object };
+  await run(async () => {
+    const { id } = await mail.using({ runAfter, metadata }).enqueue(...args);
+    expect(expectEnqueued({ task: mail, args, runAfter, metadata }).id).toBe(id);
+    expect(() => expectEnqueued({ task: mail, args: ["ada", { urgent: false }] })).toThrow("args");
   });
 });

@@ -4,13 +4,15 @@ import { expect, it } from "vitest";
 
 import { MemoryStore } from "../../src/backends/memory-store.ts";
 import { systemClock } from "../../src/clock.ts";
+import { BackendUnavailable } from "../../src/errors.ts";
 import { CompletionWriter } from "../../src/worker/completion-writer.ts";
 import { Outage } from "../../src/worker/outage.ts";
 import type { Completion, CompletionAnswer } from "../../src/worker/worker-store.ts";
 import { collectLogs } from "../support/logs.ts";
 
 function completion(id: string): Completion {
-  return { id, fence: 1, outcome: { type: "release" }, changes: null, cancelled: false };
+  const outcome = { type: "release" } as const;
+  return { id, fence: 1, sessionId: "session", outcome, changes: null, cancelled: false };
 }
 
 it.each([0, 1, 2, 3, 4, 5])(
@@ -96,3 +98,80 @@ it("finds the one completion among many that the store refuses, and stores a fai
   expect(failed).toEqual(["bad"]);
   expect(logs.filter(({ level }) => level === "error")).toHaveLength(1);
 }, 30_000);
+
+function success(id: string, length: number): Completion {
+  const returnValue = "x".repeat(length);
+  const outcome = {
+    type: "successful",
+    returnValue,
+    returnValueJson: JSON.stringify(returnValue),
+  } as const;
+  return { ...completion(id), outcome };
+}
+
+/** Cuts the connection when it is sent a success of a task that is named "bad", as a server does that is sent too much. */
+class CuttingStore extends MemoryStore {
+  readonly batches: (readonly Completion[])[] = [];
+  isAway = false;
+
+  override async complete(completions: readonly Completion[]): Promise<CompletionAnswer[]> {
+    this.batches.push(completions);
+    await nextTurn();
+    const cuts = completions.some(
+      ({ id, outcome }) => id.startsWith("bad") && outcome.type === "successful",
+    );
+    if (this.isAway || cuts) throw new BackendUnavailable("The connection was closed.");
+    return completions.map(() => "recorded");
+  }
+}
+
+it("bounds batches by what they hold", async () => {
+  const store = new CuttingStore(systemClock);
+  const writer = new CompletionWriter(store, new Outage("a test"), () => undefined);
+  for (const id of ["a", "b", "c"]) writer.add(success(id, 2_000_000));
+  writer.add(success("large", 10_000_000));
+  for (const id of ["d", "e"]) writer.add(success(id, 1));
+  await writer.flushed();
+  const ids = store.batches.map((batch) => batch.map(({ id }) => id));
+  expect(ids).toEqual([["a", "b"], ["c"], ["large"], ["d", "e"]]);
+});
+
+it("fails a large completion by which the store seems to be away, and holds up no other for it", async () => {
+  using _logs = collectLogs();
+  const store = new CuttingStore(systemClock);
+  const ends: [string, string, CompletionAnswer | undefined][] = [];
+  const outage = new Outage("a test");
+  const writer = new CompletionWriter(store, outage, ({ id, outcome }, answer) => {
+    ends.push([id, outcome.type, answer]);
+  });
+  // Other calls of the worker are answered.
+  const others = setInterval(() => outage.over(), 5);
+  for (let index = 0; index < 20; index++) {
+    writer.add(index === 7 ? success("bad", 1_000_000) : success(String(index), 10));
+  }
+  await writer.flushed();
+  clearInterval(others);
+  expect(ends).toHaveLength(20);
+  expect(ends.at(-1)).toEqual(["bad", "failed", "recorded"]);
+  expect(ends.filter(([, type]) => type === "successful")).toHaveLength(19);
+}, 30_000);
+
+it("blames no completion for an outage, and none that is small", async () => {
+  using _logs = collectLogs();
+  const store = new CuttingStore(systemClock);
+  store.isAway = true;
+  const types: string[] = [];
+  const outage = new Outage("a test");
+  const writer = new CompletionWriter(store, outage, ({ outcome }) => types.push(outcome.type));
+  for (let index = 0; index < 4; index++) writer.add(success(String(index), 1_000_000));
+  await expect.poll(() => store.batches.length, { timeout: 20_000 }).toBe(10);
+  store.isAway = false;
+  await writer.flushed();
+  expect(types).toEqual(["successful", "successful", "successful", "successful"]);
+  writer.add(success("bad small", 10));
+  const others = setInterval(() => outage.over(), 5);
+  await expect.poll(() => store.batches.length, { timeout: 20_000 }).toBeGreaterThan(22);
+  writer.giveUp();
+  clearInterval(others);
+  expect(types).toHaveLength(4);
+}, 60_000);

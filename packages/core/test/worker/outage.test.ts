@@ -3,6 +3,9 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Outage } from "../../src/worker/outage.ts";
 import { collectLogs } from "../support/logs.ts";
 
+vi.mock("../../src/internal/real-time.ts", () => import("../support/faked-time.ts"));
+vi.mock("../../src/internal/monotonic-now.ts", () => import("../support/faked-time.ts"));
+
 beforeEach(() => {
   vi.useFakeTimers();
 });

@@ -16,11 +16,22 @@ it("claims nothing ahead before it knows that tasks are short", () => {
 
 it("claims more and more ahead while tasks are short and the store gives all that is asked for", () => {
   const prefetch = shortTasks();
-  const sizes = [10, 42, 74, 138, 266, 522].map((limit) => {
+  const sizes = [10, 138].map((limit) => {
     prefetch.claimed(limit, limit);
     return prefetch.size(10);
   });
-  expect(sizes).toEqual([32, 64, 128, 256, 512, 1000]);
+  expect(sizes).toEqual([128, 1000]);
+});
+
+it("claims twice as many ahead as came when the store gives less than was asked for", () => {
+  const prefetch = shortTasks();
+  for (let claim = 0; claim < 4; claim++) prefetch.claimed(10, 10);
+  prefetch.claimed(120, 500);
+  expect(prefetch.size(10)).toBe(240);
+  prefetch.claimed(200, 250);
+  expect(prefetch.size(10)).toBe(240);
+  prefetch.claimed(0, 250);
+  expect(prefetch.size(10)).toBe(0);
 });
 
 it("claims less ahead when tasks waited for long, as on a busy machine", () => {
@@ -34,10 +45,10 @@ it("claims less ahead when tasks waited for long, as on a busy machine", () => {
   expect(prefetch.size(10)).toBe(1000);
 });
 
-it("starts over when the store gives less, when claimed tasks had to wait, and when tasks get long", () => {
+it("starts over when the store gives nothing, when claimed tasks had to wait, and when tasks get long", () => {
   const prefetch = shortTasks();
   prefetch.claimed(10, 10);
-  prefetch.claimed(9, 10);
+  prefetch.claimed(0, 10);
   expect(prefetch.size(10)).toBe(0);
   prefetch.claimed(10, 10);
   prefetch.reset();

@@ -1,5 +1,6 @@
 import {
   BackendUnavailable,
+  InvalidOption,
   NotSupported,
   MemoryBackend,
   task,
@@ -9,6 +10,7 @@ import {
   withBackends,
   WorkerStopping,
   type Backend,
+  type Worker,
   type WorkerOptions,
 } from "@tasks/core";
 import { createClock } from "@tasks/core/testing";
@@ -22,6 +24,13 @@ import { requestOf } from "../support/records.ts";
 
 let count = 0;
 const named = (): string => `queue-worker.${count++}`;
+it.each([-5, 0, 99, 1.5, 3_600_001, Number.NaN, "15000"])("refuses a lease of %j ms", (leaseMs) => {
+  const make = () =>
+    new QueueWorker(new MemoryBackend(), new MemoryStore(systemClock), { leaseMs } as never);
+  expect(make).toThrow(InvalidOption);
+  expect(make).toThrow("leaseMs must be a whole number between 100 and 3600000");
+});
+
 const noop = task({ name: "queue-worker.noop" }, (_value?: number) => null);
 const run = <T>(backend: Backend, fn: () => T) => withBackends({ default: backend }, fn);
 const batch = async (backend: Backend, options: WorkerOptions = {}): Promise<void> =>
@@ -261,18 +270,22 @@ describe("cancelling", () => {
   });
 });
 
+/** Its sessions are what a lease is worth: whoever is not among them is dead. */
+function storeOf(worker: Worker): MemoryStore {
+  return (worker as QueueWorker).store as MemoryStore;
+}
+
 describe("a lost lease", () => {
   it("gives the task to another worker, tells the first one, and lets only one record", async () => {
     using logs = collectLogs();
-    const clock = createClock();
     // A lease that nothing renews while the test runs: its third is longer than that.
-    const backend = new MemoryBackend({ clock, leaseMs: 60_000 });
+    const backend = new MemoryBackend({ leaseMs: 60_000 });
     const { subject, open, started: begun, reasons } = gate(false);
     const result = await run(backend, () => subject.enqueue(1));
     const first = await backend.createWorker({ workerId: "first", concurrency: 1 });
     const firstEnded = first.run();
     await vi.waitFor(() => expect(begun).toEqual([1]));
-    clock.advance({ seconds: 61 });
+    storeOf(first).sessions.clear();
     const second = await backend.createWorker({ workerId: "second" });
     const secondEnded = second.run();
     await vi.waitFor(() => expect(begun).toEqual([1, 1]), { timeout: 4000 });
@@ -294,8 +307,7 @@ it.each([
   "that claims again what it lost lets the newer attempt record, the $first one ending first",
   async ({ order }) => {
     using logs = collectLogs();
-    const clock = createClock();
-    const backend = new MemoryBackend({ clock, leaseMs: 60_000 });
+    const backend = new MemoryBackend({ leaseMs: 60_000 });
     const ends: ((value: string) => void)[] = [];
     const reasons: unknown[][] = [];
     const subject = task({ name: named(), takesContext: true }, ({ signal }) => {
@@ -308,10 +320,9 @@ it.each([
     const worker = await backend.createWorker({ concurrency: 2 });
     const ended = worker.run();
     await vi.waitFor(() => expect(ends).toHaveLength(1));
-    clock.advance({ seconds: 61 });
-    // Somebody else notices.
-    const store = (worker as QueueWorker).store as MemoryStore;
-    await store.recoverLost();
+    // Another worker notices.
+    storeOf(worker).sessions.clear();
+    await storeOf(worker).recoverLost();
     await vi.waitFor(() => expect(ends).toHaveLength(2), { timeout: 4000 });
     await vi.waitFor(() => expect(reasons).toEqual([[expect.any(TaskLost)], []]));
     for (const index of order) {

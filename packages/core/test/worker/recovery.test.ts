@@ -1,13 +1,16 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-import { createId, MemoryBackend, task, withBackends } from "@tasks/core";
+import { BackendUnavailable, createId, MemoryBackend, task, withBackends } from "@tasks/core";
+import { createClock } from "@tasks/core/testing";
 import { QueueWorker, type WorkerSession } from "@tasks/core/worker";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-const LEASE_MS = 100;
-const LONG_LEASE_MS = 6000;
-/** How often a worker looks for lost attempts. */
-const LOOK_MS = 1000;
+import { collectLogs } from "../support/logs.ts";
+
+vi.mock("../../src/internal/real-time.ts", () => import("../support/faked-time.ts"));
+vi.mock("../../src/internal/monotonic-now.ts", () => import("../support/faked-time.ts"));
+
+const LEASE_MS = 6000;
 
 describe("recovery", () => {
   beforeEach(() => {
@@ -19,22 +22,22 @@ describe("recovery", () => {
     vi.useRealTimers();
   });
 
-  it("gives a vanished worker's task to a new worker with its first look, since registering has shown that the store answers", async () => {
+  it("gives a vanished worker's task to a new worker, once that has watched for a lease", async () => {
     const fn = vi.fn<() => void>();
-    const lost = task({ name: "recovery-first-look" }, fn);
+    const lost = task({ name: "recovery-new-worker" }, fn);
     await using backend = new MemoryBackend({ leaseMs: LEASE_MS });
     await withBackends({ default: backend }, async () => {
       await lost.enqueue();
       await claimAndVanish(backend, lost.name);
-      await vi.advanceTimersByTimeAsync(LEASE_MS + 1);
-
+      // Long ago, as far as any clock can tell.
+      await vi.advanceTimersByTimeAsync(60 * LEASE_MS);
       const worker = await backend.createWorker();
       const run = worker.run();
       await nextTurn();
-      await vi.advanceTimersByTimeAsync(LOOK_MS - 1);
+      await vi.advanceTimersByTimeAsync(LEASE_MS - 1);
       await nextTurn();
       expect(fn).not.toHaveBeenCalled();
-      await vi.advanceTimersByTimeAsync(1);
+      await vi.advanceTimersByTimeAsync(2000);
       await nextTurn();
       expect(fn).toHaveBeenCalledTimes(1);
       await worker.stop();
@@ -42,59 +45,61 @@ describe("recovery", () => {
     });
   });
 
-  it("goes on where every look is late, because the machine is always busy", async () => {
+  it.each([3600, -3600])("does not heed the wall clock, which jumps by %i s", async (seconds) => {
     const fn = vi.fn<() => void>();
-    const lost = task({ name: "recovery-always-late" }, fn);
-    await using backend = new MemoryBackend({ leaseMs: LEASE_MS });
+    const lost = task({ name: `recovery-clock-jumps-${seconds}` }, fn);
+    const clock = createClock();
+    await using backend = new MemoryBackend({ clock, leaseMs: LEASE_MS });
     await withBackends({ default: backend }, async () => {
       await lost.enqueue();
       await claimAndVanish(backend, lost.name);
       const worker = await backend.createWorker();
       const run = worker.run();
       await nextTurn();
-      const now = performance.now.bind(performance);
-      let lateMs = 0;
-      const late = vi.spyOn(performance, "now").mockImplementation(() => now() + lateMs);
-      for (let look = 0; look < 3; look++) {
-        lateMs += 3 * LOOK_MS;
-        await vi.advanceTimersByTimeAsync(LOOK_MS);
-      }
-      late.mockRestore();
+      await vi.advanceTimersByTimeAsync(LEASE_MS / 2);
+      clock.set(new Date(clock.now().getTime() + seconds * 1000));
+      vi.setSystemTime(clock.now());
+      await vi.advanceTimersByTimeAsync(LEASE_MS / 3);
+      await nextTurn();
+      expect(fn).not.toHaveBeenCalled();
+      await vi.advanceTimersByTimeAsync(LEASE_MS / 6 + 2000);
       await nextTurn();
       expect(fn).toHaveBeenCalledTimes(1);
+      const [result] = (await backend.list({ taskName: lost.name })).results;
+      expect(result).toMatchObject({ status: "SUCCESSFUL", attempts: 2 });
       await worker.stop();
       await run;
     });
   });
 
-  it("leaves everybody the time to renew when the store was away", async () => {
-    const fn = vi.fn<() => void>();
-    const lost = task({ name: "recovery-after-outage" }, fn);
-    await using backend = new MemoryBackend({ leaseMs: LONG_LEASE_MS });
-    await withBackends({ default: backend }, async () => {
-      await lost.enqueue();
-      await claimAndVanish(backend, lost.name);
-      const worker = (await backend.createWorker()) as QueueWorker;
-      const away = (["recoverLost", "checkAttempts"] as const).map((method) =>
-        vi.spyOn(worker.store, method).mockImplementation(async () => {
-          // Longer than a renewal may hang.
-          await new Promise((resolve) => setTimeout(resolve, LONG_LEASE_MS / 2));
-          throw new Error("away");
-        }),
-      );
-      const run = worker.run();
-      await nextTurn();
-      await vi.advanceTimersByTimeAsync(LOOK_MS + LONG_LEASE_MS / 2);
-      for (const method of away) method.mockRestore();
-      // The first look after the outage, then a third of a lease and a second.
-      await vi.advanceTimersByTimeAsync(LOOK_MS + LONG_LEASE_MS / 3);
-      expect(fn).not.toHaveBeenCalled();
-      await vi.advanceTimersByTimeAsync(3 * LOOK_MS);
-      await nextTurn();
-      expect(fn).toHaveBeenCalledTimes(1);
-      await worker.stop();
-      await run;
-    });
+  it("asks a store that is away once a second", async () => {
+    await using backend = new MemoryBackend({ leaseMs: LEASE_MS });
+    const worker = (await backend.createWorker()) as QueueWorker;
+    const away = new BackendUnavailable("The store is away.");
+    const recoverLost = vi.spyOn(worker.store, "recoverLost").mockRejectedValue(away);
+    const run = worker.run();
+    await nextTurn();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(recoverLost.mock.calls.length).toBeGreaterThan(5);
+    expect(recoverLost.mock.calls.length).toBeLessThan(12);
+    await worker.stop();
+    await run;
+  });
+
+  it("reports an error that is not an outage, since it would stop all recovery", async () => {
+    using logs = collectLogs();
+    await using backend = new MemoryBackend({ leaseMs: LEASE_MS });
+    const worker = (await backend.createWorker({ workerId: "w1" })) as QueueWorker;
+    vi.spyOn(worker.store, "recoverLost").mockRejectedValue(new Error("a damaged row"));
+    const run = worker.run();
+    await nextTurn();
+    await vi.advanceTimersByTimeAsync(5000);
+    const warnings = logs.filter(({ level }) => level === "warn");
+    expect(warnings.map(({ message }) => message)).toEqual([
+      "Worker w1 could not recover lost tasks; trying again.",
+    ]);
+    await worker.stop();
+    await run;
   });
 });
 

@@ -11,6 +11,9 @@ import { createClock } from "@tasks/core/testing";
 import { QueueWorker } from "@tasks/core/worker";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 
+vi.mock("../../src/internal/real-time.ts", () => import("../support/faked-time.ts"));
+vi.mock("../../src/internal/monotonic-now.ts", () => import("../support/faked-time.ts"));
+
 const DAY_MS = 86_400_000;
 taskLog.connect(() => undefined);
 

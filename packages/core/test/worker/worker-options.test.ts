@@ -1,4 +1,4 @@
-import { InvalidTask, type WorkerOptions } from "@tasks/core";
+import { InvalidOption, type WorkerOptions } from "@tasks/core";
 import { resolveWorkerOptions } from "@tasks/core/worker";
 import { expect, it } from "vitest";
 
@@ -61,7 +61,7 @@ it.each<[WorkerOptions, string]>([
   ],
   [{ shutdownTimeoutMs: Number.NaN }, "shutdownTimeoutMs must be between 0 and 86400000, not NaN."],
 ])("refuses %j", (options, message) => {
-  expect(() => resolveWorkerOptions(options)).toThrow(InvalidTask);
+  expect(() => resolveWorkerOptions(options)).toThrow(InvalidOption);
   expect(() => resolveWorkerOptions(options)).toThrow(message);
 });
 
@@ -75,7 +75,7 @@ it.each([
     'retention does not know the option "minAge". Did you mean "minAgeMs"?',
   ],
 ])("does not know the option in %j", (options, message) => {
-  expect(() => resolveWorkerOptions(options as WorkerOptions)).toThrow(TypeError);
+  expect(() => resolveWorkerOptions(options as WorkerOptions)).toThrow(InvalidOption);
   expect(() => resolveWorkerOptions(options as WorkerOptions)).toThrow(message);
 });
 
