@@ -5,7 +5,7 @@ import type { ConnectionOptions } from "./open-database.ts";
 /**
  * How long a server may take to answer a statement, in milliseconds.
  *
- * @throws InvalidTaskBackend
+ * @throws InvalidOption
  */
 export function answerLimitOf({ answerLimitMs = 15_000 }: ConnectionOptions): number {
   return wholeNumber("answerLimitMs", answerLimitMs, 100, 3_600_000);

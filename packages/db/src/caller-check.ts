@@ -1,9 +1,12 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
 import { InvalidTask } from "@tasks/core";
 
 import { connectionKey } from "./caller-transaction.ts";
 import type { Connection, Executor } from "./connection.ts";
 import { toTasksError } from "./connections/errors.ts";
 import { readSchemaVersion } from "./migrations.ts";
+import { runSteps } from "./steps.ts";
 import type { Store } from "./store.ts";
 
 /** How long a missing schema may take to appear beside the caller's transaction, in milliseconds. */
@@ -18,29 +21,52 @@ export class CallerCheck {
     this.#store = store;
   }
 
-  /** @throws InvalidTask when the transaction is on another database, its library and ours would harm the file, or it keeps the schema from being created. */
+  /** @throws InvalidTask when the transaction changes values or is on another database, its library and ours would harm the file, or it keeps the schema from being created. */
   async check(transaction: unknown, executor: Executor): Promise<void> {
-    const { database, dialect, scope } = this.#store;
+    const { database, dialect } = this.#store;
     const key = connectionKey(transaction);
-    if (key === undefined || key === database.key || this.#passed.has(key)) return;
-    const connection = await this.#connection(executor);
-    const problem = await dialect
-      .compareConnections(connection, executor, scope)
-      .catch((error: unknown) => {
-        throw toTasksError(error, "The given transaction");
-      });
-    if (problem !== undefined) throw new InvalidTask(`The transaction given ${problem}.`);
-    this.#passed.add(key);
+    const isOurs = key === undefined || key === database.key;
+    // The transaction may hold the only connection there is: it is asked itself.
+    if (isOurs) await this.#locate(executor);
+    // Where nothing stands for the connection, the transaction stands for itself.
+    const seen = key ?? (transaction as object);
+    if (this.#passed.has(seen)) return;
+    try {
+      const problem =
+        (await dialect.examine(executor)) ??
+        (isOurs
+          ? undefined
+          : await dialect.compareConnections(
+              await this.#connection(executor),
+              executor,
+              this.#store.scope,
+            ));
+      if (problem !== undefined) throw new InvalidTask(`The transaction given ${problem}.`);
+    } catch (error) {
+      throw toTasksError(error, "The given transaction");
+    }
+    this.#passed.add(seen);
+  }
+
+  async #locate(executor: Executor): Promise<void> {
+    try {
+      await this.#store.locate(executor);
+    } catch (error) {
+      throw toTasksError(error, "The given transaction");
+    }
   }
 
   /** A transaction that has written locks out whoever would create the tables, and waits for that here: it must not wait for long. */
   async #connection(executor: Executor): Promise<Connection> {
-    const { dialect, tables, database } = this.#store;
+    const { dialect, database } = this.#store;
     const connection = this.#store.connection();
     if (!(connection instanceof Promise)) return connection;
+    await this.#locate(executor);
+    const { tables } = this.#store;
     const isMissing =
       database.migratesItself &&
-      (await readSchemaVersion(executor, dialect, tables)) < dialect.migrations(tables).length;
+      (await runSteps(readSchemaVersion(executor, dialect, tables))) <
+        dialect.migrations(tables).length;
     if (!isMissing) return connection;
     const overdue = new AbortController();
     try {

@@ -86,6 +86,17 @@ export function connectionKey(value: unknown): object | undefined {
   return isQueryable(value) ? value : undefined;
 }
 
+/** The object of a library that stands for one transaction, from its beginning to its end; `undefined` for connections, which have many. */
+export function markKey(value: unknown): object | undefined {
+  const isOne = isKysely(value) || toLibraryTransaction(value) !== undefined;
+  return isOne ? (value as object) : undefined;
+}
+
+/** What stands for the one connection of a transaction, whose statements run one after the other. */
+export function lockKey(value: unknown): object {
+  return markKey(value) ?? connectionKey(value) ?? (value as object);
+}
+
 /** Tells whether a value is a Kysely instance or transaction, of whichever copy of the library. */
 export function isKysely(value: unknown): value is Kysely<unknown> {
   return (

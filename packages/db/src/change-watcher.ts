@@ -1,3 +1,7 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
+import { monotonicNow } from "@tasks/core/worker";
+
 import type { ChangeKind, Changes } from "./changes.ts";
 
 /** Pause between two looks while something happened lately, in milliseconds; and how lately. */
@@ -20,7 +24,7 @@ export class ChangeWatcher implements Changes {
   readonly #listeners = new Set<() => void>();
   #timer: NodeJS.Timeout | undefined;
   #token: unknown;
-  #lastChangeMs = performance.now();
+  #lastChangeMs = monotonicNow();
   #isLooking = false;
   #isClosed = false;
 
@@ -42,7 +46,7 @@ export class ChangeWatcher implements Changes {
   }
 
   announce(_kind?: ChangeKind): void {
-    this.#lastChangeMs = performance.now();
+    this.#lastChangeMs = monotonicNow();
     for (const listener of this.#listeners) listener();
   }
 
@@ -81,7 +85,7 @@ export class ChangeWatcher implements Changes {
   }
 
   #pauseMs(): number {
-    const quietMs = performance.now() - this.#lastChangeMs;
+    const quietMs = monotonicNow() - this.#lastChangeMs;
     if (quietMs < EAGER_FOR_MS) return EAGER_MS;
     return quietMs < CALM_FOR_MS ? CALM_MS : IDLE_MS;
   }

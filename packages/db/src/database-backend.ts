@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 
 import {
   Backend,
-  InvalidTaskBackend,
+  InvalidOption,
   announceFinished,
   assertKnownOptions,
   isFinished,
@@ -24,9 +24,12 @@ import {
   type WorkerInfo,
   type WorkerOptions,
 } from "@tasks/core";
-import { assertQueueOf, QueueWorker, runOne } from "@tasks/core/worker";
+import { assertQueueOf, QueueWorker, runOne, WorkerGroup } from "@tasks/core/worker";
 
+import { CallerEnqueues } from "./caller-enqueues.ts";
 import { checkDatabase } from "./check-database.ts";
+import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
+import type { InsertRequest } from "./dialect.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import type { MigrateOptions, PlannedStep } from "./migrations.ts";
 import { Monitor } from "./monitor.ts";
@@ -35,6 +38,7 @@ import { prune } from "./prune.ts";
 import { ResultWaiter } from "./result-waiter.ts";
 import { Store } from "./store.ts";
 import { tableNames } from "./tables.ts";
+import { withUrlOptions } from "./url-options.ts";
 import { DatabaseWorkerStore } from "./worker-store.ts";
 
 /** How long closing waits for calls of `enqueue` under way, in milliseconds. */
@@ -64,15 +68,18 @@ export class DatabaseBackend extends Backend {
   readonly supports: BackendSupports;
   readonly #store: Store;
   readonly #enqueuer: Enqueuer;
+  readonly #callers: CallerEnqueues;
   readonly #monitor: Monitor;
   readonly #waiter: ResultWaiter;
   readonly #idFunction: (() => string) | undefined;
   readonly #leaseMs: number;
+  readonly #workers = new WorkerGroup();
 
-  /** Connects to nothing yet. @throws InvalidTaskBackend; TypeError for an unknown option; NotSupported for databases this version does not speak to. */
-  constructor(options: DatabaseBackendOptions) {
-    super(options);
-    assertKnownOptions("new DatabaseBackend()", options, OPTIONS);
+  /** Connects to nothing yet. @throws InvalidOption; NotSupported for databases this version does not speak to. */
+  constructor(given: DatabaseBackendOptions) {
+    super(given);
+    assertKnownOptions("new DatabaseBackend()", given, OPTIONS);
+    const options = withUrlOptions(given);
     const {
       tablePrefix,
       schema,
@@ -89,13 +96,11 @@ export class DatabaseBackend extends Backend {
     });
     const database = openDatabase(options, options);
     if (schema !== undefined && database.dialect.name !== "postgres") {
-      throw new InvalidTaskBackend("schema is for PostgreSQL; other databases have tablePrefix.");
+      throw new InvalidOption("schema is for PostgreSQL; other databases have tablePrefix.");
     }
-    this.#store = new Store(database, tables(tablePrefix, schema), {
-      alias: () => this.alias,
-      keepsIds: idFunction !== undefined,
-    });
-    this.#enqueuer = new Enqueuer(this.#store);
+    this.#store = new Store(database, tableNames(tablePrefix, schema), () => this.alias);
+    this.#enqueuer = new Enqueuer(this.#store, options.busyLimitMs ?? DEFAULT_BUSY_LIMIT_MS);
+    this.#callers = new CallerEnqueues(this.#store);
     this.#monitor = new Monitor(this.#store);
     this.#waiter = new ResultWaiter(this.#store);
   }
@@ -103,7 +108,7 @@ export class DatabaseBackend extends Backend {
   override async enqueue(request: EnqueueRequest, options?: EnqueueOptions): Promise<Enqueued> {
     const transaction = options?.transaction ?? undefined;
     if (transaction === undefined) return this.#enqueuer.enqueue(this.#withId(request));
-    const [enqueued] = await this.#enqueuer.enqueueIn(transaction, [this.#withId(request)]);
+    const [enqueued] = await this.#callers.enqueue(transaction, [this.#withId(request)]);
     return enqueued!;
   }
 
@@ -116,7 +121,7 @@ export class DatabaseBackend extends Backend {
     const transaction = options?.transaction ?? undefined;
     return transaction === undefined
       ? this.#enqueuer.enqueueMany(withIds)
-      : this.#enqueuer.enqueueIn(transaction, withIds);
+      : this.#callers.enqueue(transaction, withIds);
   }
 
   override readRecord(id: string): Promise<TaskRecord | undefined> {
@@ -139,11 +144,15 @@ export class DatabaseBackend extends Backend {
   }
 
   override async createWorker(options: WorkerOptions = {}): Promise<Worker> {
-    return new QueueWorker(this, this.#workerStore(), { ...options, leaseMs: this.#leaseMs });
+    const [leaseMs, group] = [this.#leaseMs, this.#workers];
+    return new QueueWorker(this, this.#workerStore(), { ...options, leaseMs, group });
   }
 
   override runTask(id: string): Promise<TaskResult> {
-    return runOne(this, this.#workerStore(), id, this.#leaseMs);
+    return runOne(this, this.#workerStore(), id, {
+      leaseMs: this.#leaseMs,
+      group: this.#workers,
+    });
   }
 
   override listRecords(options: ListOptions): Promise<RecordPage> {
@@ -165,6 +174,7 @@ export class DatabaseBackend extends Backend {
   override async pause(queueName: string): Promise<void> {
     assertQueueOf(this, queueName);
     await this.#monitor.pause(queueName);
+    await this.#workers.paused(true);
   }
 
   override async resume(queueName: string): Promise<void> {
@@ -208,7 +218,9 @@ export class DatabaseBackend extends Backend {
     return checkDatabase(this.#store);
   }
 
+  /** Stops its workers, then closes what it opened. */
   override async close(): Promise<void> {
+    await this.#workers.close();
     await Promise.race([
       this.#enqueuer.idle(),
       setTimeout(LAST_ENQUEUE_MS, undefined, { ref: false }),
@@ -220,18 +232,19 @@ export class DatabaseBackend extends Backend {
     return new DatabaseWorkerStore(this.#store, (ids) => this.#waiter.announce(ids));
   }
 
-  #withId(request: EnqueueRequest): EnqueueRequest {
-    if (this.#idFunction === undefined) return request;
+  #withId(request: EnqueueRequest): InsertRequest {
+    if (this.#idFunction === undefined || request.id !== null) return request;
     const id: unknown = this.#idFunction();
     if (typeof id === "string" && id.length >= 1 && id.length <= 64) {
       // Not a spread: it would encode at once what a large batch encodes when it is stored.
       const properties = Object.getOwnPropertyDescriptors(request);
-      return Object.defineProperties({} as EnqueueRequest, {
+      return Object.defineProperties({} as InsertRequest, {
         ...properties,
         id: { ...properties.id, value: id },
+        mustBeNew: { ...properties.id, value: true },
       });
     }
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       `idFunction must return a string of 1 to 64 characters, not ${JSON.stringify(id)?.slice(0, 80)}.`,
     );
   }
@@ -277,14 +290,3 @@ const SUPPORTS = {
   transaction: "atomic",
   timeResolutionMs: 1,
 } as const;
-
-function tables(
-  prefix: string | undefined,
-  schema: string | undefined,
-): ReturnType<typeof tableNames> {
-  try {
-    return tableNames(prefix, schema);
-  } catch (cause) {
-    throw new InvalidTaskBackend(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
-}

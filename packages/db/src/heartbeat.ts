@@ -1,4 +1,4 @@
-import { InvalidTaskBackend } from "@tasks/core";
+import { InvalidOption } from "@tasks/core";
 
 import type { ConnectionOptions, Database } from "./open-database.ts";
 
@@ -7,7 +7,7 @@ import type { ConnectionOptions, Database } from "./open-database.ts";
  *
  * @param source where a thread would connect to; `null` when it cannot.
  * @param isFine nothing better is to be had, so that there is nothing to warn of.
- * @throws InvalidTaskBackend
+ * @throws InvalidOption
  */
 export function heartbeatOf(
   { heartbeat }: ConnectionOptions,
@@ -15,12 +15,12 @@ export function heartbeatOf(
   isFine: boolean,
 ): Pick<Database, "leaseSource" | "isTimedUnasked"> {
   if (heartbeat !== undefined && heartbeat !== "thread" && heartbeat !== "timer") {
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       `heartbeat must be "thread" or "timer", not ${JSON.stringify(heartbeat)}.`,
     );
   }
   if (heartbeat === "thread" && source === null) {
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       'heartbeat "thread" needs a file or server given by url, or a database of node:sqlite, pg or mysql2.',
     );
   }

@@ -1,9 +1,12 @@
+import { assertKnownOptions, InvalidOption } from "@tasks/core";
 import { sql } from "kysely";
 
 import type { Connection, Executor } from "./connection.ts";
 import type { Dialect } from "./dialect.ts";
+import { assertOwnTables, hasOwnTable, taken } from "./own-tables.ts";
 import { toNumber } from "./rows.ts";
-import type { TableNames } from "./tables.ts";
+import { query, run, runSteps, step, type Steps } from "./steps.ts";
+import { inSchemaOf, type TableNames } from "./tables.ts";
 
 /** One step of the schema's history, as SQL of one dialect. */
 export interface Migration {
@@ -32,7 +35,7 @@ export interface PlannedStep {
  * Brings the schema to a version. Processes that start together wait for each other; each step runs once.
  *
  * @returns the steps taken, in order, such as `["1 initial"]`.
- * @throws RangeError when the version does not exist.
+ * @throws InvalidOption when the version does not exist.
  */
 export async function migrateSchema(
   connection: Connection,
@@ -43,26 +46,35 @@ export async function migrateSchema(
   const migrations = dialect.migrations(tables);
   const to = targetOf(migrations, options);
   // Most starts find the schema in place: look before taking the write lock.
-  if ((await readSchemaVersion(connection, dialect, tables)) === to) return [];
-  return connection.transaction(async (executor) => {
-    await dialect.lockMigrations?.(executor);
-    try {
-      const from = await readSchemaVersion(executor, dialect, tables);
-      const steps = stepsBetween(migrations, from, to);
-      for (const step of steps) {
-        await (from <= to ? apply : revert)(executor, dialect, tables, step);
-      }
-      return steps.map(titleOf);
-    } finally {
-      await dialect.unlockMigrations?.(executor);
+  if ((await runSteps(readSchemaVersion(connection, dialect, tables))) === to) return [];
+  return connection.transaction((executor) => runSteps(migrateTo(executor, dialect, tables, to)));
+}
+
+function* migrateTo(
+  executor: Executor,
+  dialect: Dialect,
+  tables: TableNames,
+  to: number,
+): Steps<readonly string[]> {
+  yield* step(dialect.lockMigrations?.(executor, tables));
+  try {
+    const from = yield* readSchemaVersion(executor, dialect, tables);
+    // Neither taken over nor dropped.
+    yield* assertOwnTables(executor, dialect, tables);
+    const migrations = stepsBetween(dialect.migrations(tables), from, to);
+    for (const migration of migrations) {
+      yield* (from <= to ? apply : revert)(executor, dialect, tables, migration);
     }
-  });
+    return migrations.map(titleOf);
+  } finally {
+    yield* step(dialect.unlockMigrations?.(executor, tables));
+  }
 }
 
 /**
  * What `migrateSchema` would do to the schema as it is, in order. Changes nothing.
  *
- * @throws RangeError when the version does not exist.
+ * @throws InvalidOption when the version does not exist.
  */
 export async function planMigration(
   executor: Executor,
@@ -72,20 +84,19 @@ export async function planMigration(
 ): Promise<readonly PlannedStep[]> {
   const migrations = dialect.migrations(tables);
   const to = targetOf(migrations, options);
-  const from = await readSchemaVersion(executor, dialect, tables);
+  const from = await runSteps(readSchemaVersion(executor, dialect, tables));
   const direction = from <= to ? "up" : "down";
-  return stepsBetween(migrations, from, to).map((step) => ({
-    step: titleOf(step),
-    sql: stepSql(dialect, tables, step, direction),
+  return stepsBetween(migrations, from, to).map((migration) => ({
+    step: titleOf(migration),
+    sql: stepSql(dialect, tables, migration, direction),
   }));
 }
 
-function targetOf(
-  migrations: readonly Migration[],
-  { to = migrations.length }: MigrateOptions,
-): number {
+function targetOf(migrations: readonly Migration[], options: MigrateOptions): number {
+  assertKnownOptions("migrate()", options, { to: 1 });
+  const { to = migrations.length } = options;
   if (Number.isInteger(to) && to >= 0 && to <= migrations.length) return to;
-  throw new RangeError(
+  throw new InvalidOption(
     `There is no schema version ${to}; versions go from 0 to ${migrations.length}.`,
   );
 }
@@ -102,18 +113,22 @@ function titleOf({ version, name }: Migration): string {
   return `${version} ${name}`;
 }
 
-/** The version the schema is at; 0 when there is none. */
-export async function readSchemaVersion(
+/**
+ * The version the schema is at; 0 when there is none.
+ *
+ * @throws InvalidTaskBackend when something else has the name of a table.
+ */
+export function* readSchemaVersion(
   executor: Executor,
   dialect: Dialect,
   tables: TableNames,
-): Promise<number> {
-  if (!(await dialect.hasTable(executor, tables.migrations))) return 0;
-  const compiled = dialect.builder
+): Steps<number> {
+  if (!(yield* hasOwnTable(executor, dialect, tables, "migrations"))) return 0;
+  const compiled = inSchemaOf(dialect.builder, tables)
     .selectFrom(tables.migrations)
     .select(({ fn }) => fn.max("version").as("version"))
     .compile();
-  const [row] = await executor.query(compiled.sql, compiled.parameters as readonly number[]);
+  const [row] = yield* query(executor, compiled.sql, compiled.parameters as readonly number[]);
   return toNumber(row?.["version"]);
 }
 
@@ -125,44 +140,52 @@ export function schemaSql(
 ): string {
   const migrations = dialect.migrations(tables);
   const ordered = direction === "up" ? migrations : migrations.toReversed();
-  return ordered.map((step) => stepSql(dialect, tables, step, direction)).join("");
+  return ordered.map((migration) => stepSql(dialect, tables, migration, direction)).join("");
 }
 
 /** One step as text, its own record included. */
 function stepSql(
   dialect: Dialect,
   tables: TableNames,
-  step: Migration,
+  migration: Migration,
   direction: "up" | "down",
 ): string {
-  const record =
-    direction === "up" ? recordSql(dialect, tables, step) : forgetSql(dialect, tables, step);
-  const statements = [...step[direction], ...record].map((statement) => `${statement};\n`);
-  return `-- ${titleOf(step)}\n${statements.join("")}`;
+  const toRecord = direction === "up" ? recordSql : forgetSql;
+  const record = toRecord(dialect, tables, migration);
+  const statements = [...migration[direction], ...record].map((statement) => `${statement};\n`);
+  return `-- ${titleOf(migration)}\n${statements.join("")}`;
 }
 
-async function apply(
+function* apply(
   executor: Executor,
   dialect: Dialect,
   tables: TableNames,
-  step: Migration,
-): Promise<void> {
-  for (const statement of step.up) await executor.run(statement, []);
-  const compiled = dialect.builder
+  { version, name, up }: Migration,
+): Steps<void> {
+  for (const statement of up) {
+    try {
+      yield* run(executor, statement, []);
+    } catch (error) {
+      const other = dialect.takenName(error);
+      throw other === undefined ? error : taken(other, tables, error);
+    }
+  }
+  const now = yield* step(dialect.now(executor));
+  const compiled = inSchemaOf(dialect.builder, tables)
     .insertInto(tables.migrations)
-    .values({ version: step.version, name: step.name, applied_at: await dialect.now(executor) })
+    .values({ version, name, applied_at: now })
     .compile();
-  await executor.run(compiled.sql, compiled.parameters as readonly (string | number)[]);
+  yield* run(executor, compiled.sql, compiled.parameters as readonly (string | number)[]);
 }
 
-async function revert(
+function* revert(
   executor: Executor,
   dialect: Dialect,
   tables: TableNames,
-  step: Migration,
-): Promise<void> {
-  for (const statement of step.down) await executor.run(statement, []);
-  for (const statement of forgetSql(dialect, tables, step)) await executor.run(statement, []);
+  migration: Migration,
+): Steps<void> {
+  const forgotten = forgetSql(dialect, tables, migration);
+  for (const statement of [...migration.down, ...forgotten]) yield* run(executor, statement, []);
 }
 
 function recordSql(
@@ -170,7 +193,7 @@ function recordSql(
   tables: TableNames,
   { version, name }: Migration,
 ): readonly string[] {
-  const insertion = builder
+  const insertion = inSchemaOf(builder, tables)
     .insertInto(tables.migrations)
     .values({ version: sql.lit(version), name: sql.lit(name), applied_at: sql.lit(0) });
   return [insertion.compile().sql];
@@ -183,7 +206,8 @@ function forgetSql(
 ): readonly string[] {
   // The first step's way down drops the table of migrations itself.
   if (version === 1) return [];
-  return [
-    builder.deleteFrom(tables.migrations).where("version", "=", sql.lit(version)).compile().sql,
-  ];
+  const deletion = inSchemaOf(builder, tables)
+    .deleteFrom(tables.migrations)
+    .where("version", "=", sql.lit(version));
+  return [deletion.compile().sql];
 }

@@ -1,5 +1,6 @@
 import {
-  InvalidTask,
+  assertKnownOptions,
+  InvalidOption,
   TaskResultDoesNotExist,
   type ListOptions,
   type QueueInfo,
@@ -9,13 +10,14 @@ import {
   type WorkerInfo,
 } from "@tasks/core";
 import { transitions } from "@tasks/core/worker";
-import { sql, type Compilable, type RawBuilder, type SqlBool } from "kysely";
+import { sql, type Compilable, type Kysely, type RawBuilder, type SqlBool } from "kysely";
 
-import type { Row, SqlValue } from "./connection.ts";
+import type { Executor, Row, SqlValue } from "./connection.ts";
 import { ofState, phasesOf } from "./list-filters.ts";
 import { readTexts, RECORD_COLUMNS, toDate, toNumber, toRecord, toText } from "./rows.ts";
+import { runSteps, step, type Steps } from "./steps.ts";
 import type { Store } from "./store.ts";
-import { PHASE } from "./tables.ts";
+import { inSchemaOf, PHASE, type TasksDatabase } from "./tables.ts";
 
 /** Reads and changes results for people: lists, counts, cancel, retry, delete. */
 export class Monitor {
@@ -27,7 +29,7 @@ export class Monitor {
 
   async readRecord(id: string): Promise<TaskRecord | undefined> {
     if (!isPossibleId(id)) return undefined;
-    const [row] = await this.#query(this.#rows().where(this.#isId(id)));
+    const [row] = await this.#query(() => this.#rows().where(this.#isId(id)));
     return row === undefined ? undefined : toRecord(row);
   }
 
@@ -40,17 +42,20 @@ export class Monitor {
     const found: Row[] = [];
     // One query per phase, so that a few failures among a million successes are found in an index of their own.
     for (const phase of phases) {
-      let query = this.#rows()
-        .orderBy("seq", "desc")
-        .limit(limit + 1);
-      if (phase !== null) query = query.where("phase", "=", sql.lit(phase));
-      if (cursor !== undefined) query = query.where("seq", "<", readCursor(cursor));
-      if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
-      if (taskName !== undefined) query = query.where("task_name", "=", taskName);
-      if (state !== undefined) query = query.where((where) => ofState(where, state, now));
-      if (state === "ready") query = query.where(sql<SqlBool>`not ${this.#isPaused()}`);
-      if (state === "blocked") query = query.where(this.#isPaused());
-      found.push(...(await this.#query(query)));
+      const build = (): Compilable => {
+        let query = this.#rows()
+          .orderBy("seq", "desc")
+          .limit(limit + 1);
+        if (phase !== null) query = query.where("phase", "=", sql.lit(phase));
+        if (cursor !== undefined) query = query.where("seq", "<", readCursor(cursor));
+        if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
+        if (taskName !== undefined) query = query.where("task_name", "=", taskName);
+        if (state !== undefined) query = query.where((where) => ofState(where, state, now));
+        if (state === "ready") query = query.where(sql<SqlBool>`not ${this.#isPaused()}`);
+        if (state === "blocked") query = query.where(this.#isPaused());
+        return query;
+      };
+      found.push(...(await this.#query(build)));
     }
     const rows = phases.length > 1 ? found.toSorted(newestFirst) : found;
     const shown = rows.slice(0, limit);
@@ -59,22 +64,23 @@ export class Monitor {
   }
 
   async counts(options: { readonly queueName?: string | undefined } = {}): Promise<StatusCounts> {
-    const { builder } = this.#store.dialect;
-    const { scope, tables } = this.#store;
+    assertKnownOptions("counts()", options, { queueName: 1 });
     const { queueName } = options;
     if (queueName?.includes("\0") === true) {
       return { READY: 0, RUNNING: 0, SUCCESSFUL: 0, FAILED: 0 };
     }
     // One query per phase, so that each is counted in its own small index.
     const count = async (phase: number): Promise<number> => {
-      let query = builder
-        .selectFrom(tables.results)
-        .select(({ fn }) => fn.countAll().as("count"))
-        .where("backend", "=", scope.backend)
-        .where("phase", "=", sql.lit(phase));
-      if (phase >= PHASE.successful) query = query.where("finished_at", "is not", null);
-      if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
-      const [row] = await this.#query(query);
+      const [row] = await this.#query(() => {
+        let query = this.#queries()
+          .selectFrom(this.#store.tables.results)
+          .select(({ fn }) => fn.countAll().as("count"))
+          .where("backend", "=", this.#store.scope.backend)
+          .where("phase", "=", sql.lit(phase));
+        if (phase >= PHASE.successful) query = query.where("finished_at", "is not", null);
+        if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
+        return query;
+      });
       return toNumber(row?.["count"]);
     };
     return {
@@ -119,20 +125,19 @@ export class Monitor {
   }
 
   async workers(): Promise<readonly WorkerInfo[]> {
-    const { builder } = this.#store.dialect;
-    const { scope, tables } = this.#store;
     const now = await this.#now();
-    const workers = await this.#query(
-      builder
+    const { scope, tables } = this.#store;
+    const workers = await this.#query(() =>
+      this.#queries()
         .selectFrom(tables.workers)
         .selectAll()
         .where("backend", "=", scope.backend)
-        .where("expires_at", ">", 0)
+        .where("heartbeat", ">", 0)
         .orderBy("started_at")
         .orderBy("session_id"),
     );
-    const running = await this.#query(
-      builder
+    const running = await this.#query(() =>
+      this.#queries()
         .selectFrom(tables.results)
         .select(["session_id", ({ fn }) => fn.countAll().as("count")])
         .where("backend", "=", scope.backend)
@@ -146,26 +151,26 @@ export class Monitor {
       concurrency: toNumber(row["concurrency"]),
       startedAt: toDate(row["started_at"]),
       lastSeenAt: toDate(row["last_seen_at"]),
-      alive: toNumber(row["expires_at"]) > now,
+      alive: toNumber(row["last_seen_at"]) + toNumber(row["lease_ms"]) > now,
       running: held.get(row["session_id"]) ?? 0,
     }));
   }
 
   async pause(queueName: string): Promise<void> {
-    const { dialect, scope, tables } = this.#store;
     const connection = await this.#store.connection();
+    const { dialect, scope, tables } = this.#store;
     const params = [scope.backend, queueName, await dialect.now(connection)];
     await connection.run(dialect.pauseSql(tables), params);
   }
 
   async resume(queueName: string): Promise<void> {
-    const { dialect, scope, tables } = this.#store;
-    const { sql: text, parameters } = dialect.builder
+    const connection = await this.#store.connection();
+    const { scope, tables } = this.#store;
+    const { sql: text, parameters } = this.#queries()
       .deleteFrom(tables.paused)
       .where("backend", "=", scope.backend)
       .where("queue_name", "=", queueName)
       .compile();
-    const connection = await this.#store.connection();
     await connection.run(text, parameters as readonly SqlValue[]);
   }
 
@@ -178,47 +183,46 @@ export class Monitor {
   }
 
   retry(id: string): Promise<TaskRecord | undefined> {
-    return this.#change(id, (record) =>
-      record.status === "FAILED" ? transitions.retry(record) : undefined,
+    return this.#change(id, (record, now) =>
+      record.status === "FAILED" ? transitions.retry(record, now) : undefined,
     );
   }
 
   async delete(id: string): Promise<boolean> {
-    const { dialect, scope, tables } = this.#store;
     if (!isPossibleId(id)) throw new TaskResultDoesNotExist(id);
-    const statement = dialect.builder
-      .deleteFrom(tables.results)
-      .where(this.#isId(id))
-      .where("backend", "=", scope.backend)
-      .where("phase", "<>", PHASE.running)
-      .compile();
     const connection = await this.#store.connection();
-    const params = statement.parameters as readonly SqlValue[];
-    if ((await connection.run(statement.sql, params)) > 0) return true;
+    const { dialect, scope } = this.#store;
+    if (await dialect.deleteRow(connection, scope, id)) return true;
     if ((await this.readRecord(id)) === undefined) throw new TaskResultDoesNotExist(id);
     return false;
   }
 
   /** Applies a transition to the row, alone with it. */
-  async #change(
-    id: string,
-    transition: (record: TaskRecord, now: Date) => TaskRecord | undefined,
-  ): Promise<TaskRecord | undefined> {
-    const { dialect, scope } = this.#store;
+  async #change(id: string, transition: Transition): Promise<TaskRecord | undefined> {
     if (!isPossibleId(id)) throw new TaskResultDoesNotExist(id);
-    return this.#store.transaction(async (executor) => {
-      const row = await dialect.lockRow(executor, scope, id);
-      if (row === undefined) throw new TaskResultDoesNotExist(id);
-      const record = transition(toRecord(row), new Date(await dialect.now(executor)));
-      if (record !== undefined) await dialect.saveRow(executor, scope, record);
-      return record;
-    });
+    return this.#store.transaction((executor) =>
+      runSteps(this.#changeRow(executor, id, transition)),
+    );
+  }
+
+  *#changeRow(
+    executor: Executor,
+    id: string,
+    transition: Transition,
+  ): Steps<TaskRecord | undefined> {
+    const { dialect, scope } = this.#store;
+    const [row] = yield* step(dialect.lockRows(executor, scope, [id]));
+    if (row === undefined) throw new TaskResultDoesNotExist(id);
+    const now = new Date(yield* step(dialect.now(executor)));
+    const record = transition(toRecord(row), now);
+    if (record !== undefined) yield* step(dialect.saveRows(executor, scope, [record]));
+    return record;
   }
 
   /** The queue of a row is paused. */
   #isPaused(): RawBuilder<SqlBool> {
     const { scope, tables } = this.#store;
-    const paused = this.#store.dialect.builder
+    const paused = this.#queries()
       .selectFrom(tables.paused)
       .select("queue_name")
       .where("backend", "=", scope.backend);
@@ -226,31 +230,28 @@ export class Monitor {
   }
 
   async #pausedQueues(): Promise<readonly string[]> {
-    const { dialect, scope, tables } = this.#store;
-    const rows = await this.#query(
-      dialect.builder
-        .selectFrom(tables.paused)
+    const rows = await this.#query(() =>
+      this.#queries()
+        .selectFrom(this.#store.tables.paused)
         .select("queue_name")
-        .where("backend", "=", scope.backend),
+        .where("backend", "=", this.#store.scope.backend),
     );
     return rows.map((row) => toText(row["queue_name"]));
   }
 
   #countByQueue(phase: number, now: number): Promise<readonly Row[]> {
-    const { builder } = this.#store.dialect;
-    const { scope, tables } = this.#store;
-    return this.#query(
-      builder
-        .selectFrom(tables.results)
+    return this.#query(() =>
+      this.#queries()
+        .selectFrom(this.#store.tables.results)
         .select(({ fn, eb }) => [
           "queue_name",
           fn.countAll().as("total"),
           fn
             .sum(eb.case().when("due", "<=", now).then(sql.lit(1)).else(sql.lit(0)).end())
             .as("due"),
-          fn.min("due").as("oldest"),
+          sql`min(${sql.raw(this.#store.dialect.readColumn?.("due") ?? "due")})`.as("oldest"),
         ])
-        .where("backend", "=", scope.backend)
+        .where("backend", "=", this.#store.scope.backend)
         .where("phase", "=", sql.lit(phase))
         .groupBy("queue_name"),
     );
@@ -259,28 +260,38 @@ export class Monitor {
   // oxlint-disable-next-line typescript/explicit-function-return-type -- a builder's type says nothing a reader needs
   #rows() {
     const { dialect, scope, tables } = this.#store;
-    return dialect.builder
+    const readColumn = (column: string): string => dialect.readColumn?.(column) ?? column;
+    return this.#queries()
       .selectFrom(tables.results)
-      .select([...RECORD_COLUMNS])
+      .select(RECORD_COLUMNS.map((column) => sql.raw(readColumn(column)).as(column)))
       .select(this.#isPaused().as("is_paused"))
       .where("backend", "=", scope.backend);
   }
 
-  #isId(id: string): RawBuilder<SqlBool> {
-    const { dialect, tables } = this.#store;
-    return dialect.whereId?.(tables, id) ?? sql<SqlBool>`id = ${id}`;
+  #queries(): Kysely<TasksDatabase> {
+    return inSchemaOf(this.#store.dialect.builder, this.#store.tables);
   }
 
-  async #query(query: Compilable): Promise<readonly Row[]> {
-    const compiled = query.compile();
+  #isId(id: string): RawBuilder<SqlBool> {
+    const { dialect, scope } = this.#store;
+    return dialect.whereId?.(scope, id) ?? sql<SqlBool>`id = ${id}`;
+  }
+
+  /** @param build gives the query, once it is known where the tables are. */
+  async #query(build: () => Compilable): Promise<readonly Row[]> {
     const connection = await this.#store.connection();
+    const compiled = build().compile();
     return connection.query(compiled.sql, compiled.parameters as readonly SqlValue[]);
   }
 
   async #now(): Promise<number> {
-    return this.#store.dialect.now(await this.#store.connection());
+    const connection = await this.#store.connection();
+    return this.#store.dialect.now(connection);
   }
 }
+
+/** The changed record; `undefined` when nothing is to be changed. */
+type Transition = (record: TaskRecord, now: Date) => TaskRecord | undefined;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -294,5 +305,5 @@ function newestFirst(a: Row, b: Row): number {
 
 function readCursor(cursor: string): number {
   if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
-  throw new InvalidTask("cursor must be the nextCursor of an earlier page.");
+  throw new InvalidOption("cursor must be the nextCursor of an earlier page.");
 }

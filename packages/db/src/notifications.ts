@@ -1,4 +1,7 @@
+import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as setTimer } from "node:timers/promises";
+
+import { monotonicNow } from "@tasks/core/worker";
 
 import type { ChangeKind, Changes } from "./changes.ts";
 
@@ -126,8 +129,8 @@ export class Notifications implements Changes {
   }
 
   async #subscribe(): Promise<void> {
-    if (performance.now() - this.#triedAtMs < RECONNECT_MS) return;
-    this.#triedAtMs = performance.now();
+    if (monotonicNow() - this.#triedAtMs < RECONNECT_MS) return;
+    this.#triedAtMs = monotonicNow();
     let isLost = false;
     const onLost = (): void => {
       isLost = true;
@@ -179,7 +182,7 @@ class ThrottledSender {
    * wait.
    */
   leave(): boolean {
-    const now = performance.now();
+    const now = monotonicNow();
     const isCalm = this.#timer === undefined && now - this.#askedAtMs >= this.#gapMs;
     this.#askedAtMs = now;
     if (isCalm) this.#sentAtMs = now;
@@ -187,7 +190,7 @@ class ThrottledSender {
   }
 
   send(): void {
-    this.#askedAtMs = performance.now();
+    this.#askedAtMs = monotonicNow();
     if (this.#timer !== undefined) return;
     const nextAtMs = Math.max(this.#sentAtMs + this.#gapMs, this.#restUntilMs);
     const waitMs = nextAtMs - this.#askedAtMs;
@@ -204,11 +207,11 @@ class ThrottledSender {
   #now(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#sentAtMs = performance.now();
+    this.#sentAtMs = monotonicNow();
     // A notification that cannot be sent is made up for by those who look without being told.
     this.#sending = this.#send().then(
       (isHeard) => {
-        if (!isHeard) this.#restUntilMs = performance.now() + UNHEARD_GAP_MS;
+        if (!isHeard) this.#restUntilMs = monotonicNow() + UNHEARD_GAP_MS;
       },
       () => undefined,
     );

@@ -1,23 +1,24 @@
 import { resolve } from "node:path";
 
-import { InvalidTaskBackend, NotSupported } from "@tasks/core";
+import { InvalidOption, NotSupported } from "@tasks/core";
 import type { Kysely } from "kysely";
 
 import { isKysely } from "./caller-transaction.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Executor } from "./connection.ts";
 import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
 import { KyselyConnection } from "./connections/kysely-connection.ts";
 import { isMysqlPool, type MysqlPool } from "./connections/mysql-client.ts";
 import { openNodeSqlite } from "./connections/open-node-sqlite.ts";
 import { isPgPool, type PgPool } from "./connections/pg-client.ts";
 import { SqliteConnection } from "./connections/sqlite-connection.ts";
+import { assertNotOpenElsewhere, SqliteFile } from "./connections/sqlite-file.ts";
 import {
   toSqliteHandle,
   type SqliteDatabase,
   type SqliteHandle,
 } from "./connections/sqlite-handle.ts";
 import type { Dialect } from "./dialect.ts";
-import { SqliteDialect } from "./dialects/sqlite.ts";
+import { readSqliteIdentity, SqliteDialect } from "./dialects/sqlite.ts";
 import { heartbeatOf } from "./heartbeat.ts";
 import { fromMysqlKysely, fromMysqlPool, fromMysqlUrl } from "./open-mysql.ts";
 import { fromPostgresKysely, fromPostgresPool, fromPostgresUrl } from "./open-postgres.ts";
@@ -25,8 +26,11 @@ import { fromPostgresKysely, fromPostgresPool, fromPostgresUrl } from "./open-po
 /** Where a backend keeps its tables: exactly one of the three. */
 export interface DatabaseSource {
   /**
-   * `sqlite:./tasks.db`, `sqlite:///absolute/path.db` or `sqlite::memory:`, opened with `node:sqlite`; `postgres://user:password@host:5432/database`,
-   * opened with `pg`; `mysql://user:password@host:3306/database` or `mariadb://…`, opened with `mysql2`. Opened on first use, closed with the backend.
+   * `sqlite:./tasks.db`, `sqlite:///absolute/path.db` or `sqlite::memory:`, opened with
+   * `node:sqlite`; `postgres://user:password@host:5432/database`, opened with `pg`;
+   * `mysql://user:password@host:3306/database` or `mariadb://…`, opened with `mysql2`. Opened on
+   * first use, closed with the backend. The parameters `schema`, `pgbouncer=true` and
+   * `connection_limit` of a PostgreSQL url stand for the options `schema`, `pooler` and `poolSize`.
    */
   readonly url?: string | undefined;
   /** Your Kysely instance with `SqliteDialect`, `PostgresDialect`, `PGliteDialect` or `MysqlDialect`. It stays yours to destroy. */
@@ -82,13 +86,13 @@ export interface Database {
 /**
  * Resolves the source of a backend's data. Connects to nothing yet.
  *
- * @throws InvalidTaskBackend when not exactly one source is given, or it is of an unknown kind; NotSupported for databases without a dialect.
+ * @throws InvalidOption when not exactly one source is given, or it is of an unknown kind; NotSupported for databases without a dialect.
  */
 export function openDatabase(source: DatabaseSource, options: ConnectionOptions): Database {
   const { url, kysely, database } = source;
   const given = [url, kysely, database].filter((value) => value !== undefined);
   if (given.length !== 1) {
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       `DatabaseBackend takes exactly one of url, kysely and database; ${given.length} are given.`,
     );
   }
@@ -103,7 +107,7 @@ function fromUrl(url: string, options: ConnectionOptions): Database {
   const path = sqlitePath(url);
   const { synchronous = "normal", busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
   if (synchronous !== "normal" && synchronous !== "full") {
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       `synchronous must be "normal" or "full", not ${JSON.stringify(synchronous)}.`,
     );
   }
@@ -111,8 +115,16 @@ function fromUrl(url: string, options: ConnectionOptions): Database {
     dialect: new SqliteDialect(),
     connect: async () => {
       const where = `SQLite database ${path}`;
+      if (path !== MEMORY) assertNotOpenElsewhere(path);
       const handle = await openNodeSqlite(path, { where, synchronous, busyLimitMs });
-      return new SqliteConnection(handle, { where, busyLimitMs, owned: true });
+      try {
+        const options = { where, busyLimitMs, owned: true };
+        const file = await fileOf(new SqliteConnection(handle, options), () => handle.isOpen());
+        return new SqliteConnection(handle, { ...options, file });
+      } catch (error) {
+        handle.close();
+        throw error;
+      }
     },
     migratesItself: true,
     // A database in memory dies with its process.
@@ -129,14 +141,20 @@ function sqlitePath(url: string): string {
   switch (scheme?.toLowerCase()) {
     case "sqlite": {
       const path = rest.startsWith("///") ? rest.slice(2) : rest;
+      // A parameter would become part of the name, and SQLite reads what begins with file: as an address of its own.
+      if (/\?|^file:/i.test(path)) {
+        throw new InvalidOption(
+          "A SQLite url takes a path, without parameters and without file:. Open the file yourself for other settings: new DatabaseBackend({ database }).",
+        );
+      }
       if (path !== "" && !path.startsWith("//")) return path;
-      throw new InvalidTaskBackend(
+      throw new InvalidOption(
         "A SQLite url is sqlite:./relative/path.db, sqlite:///absolute/path.db or sqlite::memory:.",
       );
     }
     default:
       // The text may hold a password; its scheme does not.
-      throw new InvalidTaskBackend(
+      throw new InvalidOption(
         `DatabaseBackend does not know urls of the kind '${scheme ?? "(no scheme)"}'. Use sqlite:./tasks.db, postgres://host/database or mysql://host/database.`,
       );
   }
@@ -150,7 +168,7 @@ function fromHandle(
   if (isMysqlPool(database)) return fromMysqlPool(database, options);
   const handle = toSqliteHandle(database);
   if (handle === undefined) {
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       "database must be a DatabaseSync of node:sqlite, a Database of better-sqlite3 or libsql, or a pool of pg or mysql2.",
     );
   }
@@ -158,7 +176,11 @@ function fromHandle(
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
   return {
     dialect: new SqliteDialect(),
-    connect: async () => new SqliteConnection(handle, { where, busyLimitMs, owned: false }),
+    connect: async () => {
+      const options = { where, busyLimitMs, owned: false };
+      const file = await fileOf(new SqliteConnection(handle, options), () => handle.isOpen());
+      return new SqliteConnection(handle, { ...options, file });
+    },
     migratesItself: false,
     ...heartbeatOf(options, threadFile(handle), handle.file() === null),
     key: handle,
@@ -168,7 +190,7 @@ function fromHandle(
 
 function fromKysely(kysely: unknown, options: ConnectionOptions): Database {
   if (!isKysely(kysely)) {
-    throw new InvalidTaskBackend("kysely must be a Kysely instance.");
+    throw new InvalidOption("kysely must be a Kysely instance.");
   }
   const { adapter } = kysely.getExecutor();
   // By name, for an application that holds another copy of Kysely.
@@ -185,17 +207,27 @@ function fromKysely(kysely: unknown, options: ConnectionOptions): Database {
   const { busyLimitMs = DEFAULT_BUSY_LIMIT_MS } = options;
   return {
     dialect: new SqliteDialect(),
-    connect: async () =>
-      new KyselyConnection(kysely, "begin immediate", {
-        where: "SQLite database (Kysely)",
-        busyLimitMs,
-        owned: false,
-      }),
+    connect: async () => {
+      const where = "SQLite database (Kysely)";
+      const options = { where, busyLimitMs, owned: false };
+      const use = { begin: ["begin immediate"] };
+      const file = await fileOf(new KyselyConnection(kysely, use, options));
+      return new KyselyConnection(kysely, use, { ...options, file });
+    },
     migratesItself: false,
     ...heartbeatOf(options, null, false),
     key: adapter,
     busyLimitMs,
   };
+}
+
+/** The file a connection is on, by the build of SQLite that opened it; `undefined` when it is in memory. */
+async function fileOf(
+  executor: Executor,
+  isOpen: () => boolean = () => true,
+): Promise<SqliteFile | undefined> {
+  const { file, library } = await readSqliteIdentity(executor);
+  return file === "" ? undefined : new SqliteFile(file, { library, isOpen });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 
-import { InvalidTaskBackend, NotSupported, wholeNumber } from "@tasks/core";
+import { InvalidOption, NotSupported, wholeNumber } from "@tasks/core";
 import type { Kysely } from "kysely";
 import type { ConnectionOptions as MysqlOptions } from "mysql2";
 import type * as Mysql from "mysql2";
@@ -8,10 +8,11 @@ import type * as Mysql from "mysql2";
 import { answerLimitOf } from "./answer-limit.ts";
 import { DEFAULT_BUSY_LIMIT_MS } from "./connections/busy.ts";
 import { CONNECT_MS, expectGreeting } from "./connections/greeting.ts";
-import { KyselyConnection } from "./connections/kysely-connection.ts";
+import { KyselyConnection, type KyselyUse } from "./connections/kysely-connection.ts";
 import { toCorePool, type MysqlPool } from "./connections/mysql-client.ts";
 import { BEGIN_MYSQL, MysqlConnection } from "./connections/mysql-connection.ts";
 import { mysqlInquiry } from "./connections/mysql-inquiry.ts";
+import { COMMIT_MYSQL, readMysqlPins, ROLLBACK_MYSQL } from "./connections/mysql-session.ts";
 import { MysqlDialect } from "./dialects/mysql.ts";
 import { heartbeatOf } from "./heartbeat.ts";
 import type { ConnectionOptions, Database } from "./open-database.ts";
@@ -77,7 +78,7 @@ export function fromMysqlKysely(kysely: Kysely<unknown>, options: ConnectionOpti
   return {
     ...common(),
     connect: async () =>
-      new KyselyConnection(kysely, BEGIN_MYSQL, {
+      new KyselyConnection(kysely, KYSELY_USE, {
         where: "MySQL database (Kysely)",
         busyLimitMs,
         owned: false,
@@ -86,6 +87,13 @@ export function fromMysqlKysely(kysely: Kysely<unknown>, options: ConnectionOpti
     key: kysely.getExecutor().adapter,
   };
 }
+
+const KYSELY_USE: KyselyUse = {
+  begin: BEGIN_MYSQL,
+  commit: COMMIT_MYSQL,
+  rollback: ROLLBACK_MYSQL,
+  readPins: readMysqlPins,
+};
 
 /** As the driver does it. */
 function openSocket({ config }: { readonly config: MysqlOptions }): Socket {
@@ -109,7 +117,8 @@ function common(): Pick<Database, "dialect" | "migratesItself" | "busyLimitMs"> 
 
 async function loadMysql(): Promise<typeof Mysql> {
   try {
-    return await import("mysql2");
+    // Bundlers leave drivers to run time: a driver that is not installed must not fail the build.
+    return await import(/* webpackIgnore: true */ /* @vite-ignore */ "mysql2");
   } catch (cause) {
     throw new NotSupported("mysql: urls need the package mysql2: npm install mysql2.", { cause });
   }
@@ -122,12 +131,12 @@ function describe(url: string): string {
     parsed = new URL(url);
   } catch {
     // The error of the parser shows the whole text.
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       "The MySQL url cannot be read: write mysql://user:password@host:3306/database, with special characters of the password percent-encoded.",
     );
   }
   if (parsed.pathname.length < 2) {
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       "The MySQL url names no database: write mysql://user:password@host:3306/database.",
     );
   }

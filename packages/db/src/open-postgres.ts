@@ -1,6 +1,7 @@
 import { Socket } from "node:net";
+import { setTimeout } from "node:timers";
 
-import { InvalidTaskBackend, NotSupported, wholeNumber } from "@tasks/core";
+import { InvalidOption, NotSupported, wholeNumber } from "@tasks/core";
 import type { Kysely } from "kysely";
 import type * as Pg from "pg";
 import type { ClientConfig } from "pg";
@@ -11,7 +12,7 @@ import { isUnanswered } from "./connections/errors.ts";
 import { CONNECT_MS, expectGreeting, GREETING_MS, NoGreeting } from "./connections/greeting.ts";
 import { KyselyConnection } from "./connections/kysely-connection.ts";
 import type { PgListener, PgPool } from "./connections/pg-client.ts";
-import { BEGIN_POSTGRES, PgConnection } from "./connections/pg-connection.ts";
+import { BEGIN_POSTGRES, PgConnection, readPgPins } from "./connections/pg-connection.ts";
 import { watchSilence } from "./connections/pg-silence.ts";
 import { PostgresDialect } from "./dialects/postgres.ts";
 import { heartbeatOf } from "./heartbeat.ts";
@@ -22,10 +23,10 @@ const KEEP_ALIVE_MS = 10_000;
 /**
  * Settings of our own connections. A plan that was made while the table was empty is kept until the table is analyzed; without scans of whole tables it is
  * right at every size. The planner takes a limit it does not know for a tenth of the table, and would plan each claim anew to know it. What it thinks of
- * costs must not start its compiler.
+ * costs must not start its compiler. Limits of the role are not ours: `answerLimitMs` is.
  */
 const SETTINGS =
-  "set jit = off; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_bitmapscan = off; set default_transaction_isolation = 'read committed'";
+  "select set_config(name, '0', false) from pg_settings where name in ('lock_timeout', 'transaction_timeout'); set jit = off; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_bitmapscan = off; set default_transaction_isolation = 'read committed'";
 
 /** A database whose pool is the backend's own. */
 export function fromPostgresUrl(url: string, options: ConnectionOptions): Database {
@@ -106,11 +107,15 @@ export function fromPostgresKysely(
   return {
     ...common(),
     connect: async () =>
-      new KyselyConnection(kysely, BEGIN_POSTGRES, {
-        where: "PostgreSQL database (Kysely)",
-        busyLimitMs,
-        owned: false,
-      }),
+      new KyselyConnection(
+        kysely,
+        { begin: [BEGIN_POSTGRES], readPins: readPgPins },
+        {
+          where: "PostgreSQL database (Kysely)",
+          busyLimitMs,
+          owned: false,
+        },
+      ),
     // A database inside this process dies with it.
     ...heartbeatOf(options, null, isEmbedded),
     key: kysely.getExecutor().adapter,
@@ -160,39 +165,72 @@ function common(): Pick<Database, "dialect" | "migratesItself" | "busyLimitMs"> 
 
 async function loadPg(): Promise<typeof Pg> {
   try {
-    return await import("pg");
+    // Bundlers leave drivers to run time: a driver that is not installed must not fail the build.
+    return await import(/* webpackIgnore: true */ /* @vite-ignore */ "pg");
   } catch (cause) {
     throw new NotSupported("postgres: urls need the package pg: npm install pg.", { cause });
   }
 }
 
+/** Stands for the host of a url that has a user and no host, which `pg` takes for sockets. */
+const NO_HOST = "no-host";
+
 /** A url as errors show it: without user and password. */
 function describe(url: string): string {
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    // The error of the parser shows the whole text.
-    throw new InvalidTaskBackend(
-      "The PostgreSQL url cannot be read: write postgres://user:password@host:5432/database, with special characters of the password percent-encoded.",
-    );
-  }
-  return `PostgreSQL database ${parsed.host}${parsed.pathname}`;
+  const { host, pathname, searchParams } = parse(url);
+  // The folder of a socket stands among the parameters, or percent-encoded in the place of the host.
+  const where = host === NO_HOST || host === "" ? (searchParams.get("host") ?? "") : host;
+  return `PostgreSQL database ${decodeURIComponent(where)}${pathname}`;
 }
+
+/** Reads a url as `pg` does. */
+function parse(url: string): URL {
+  for (const text of [url, url.replace("@/", `@${NO_HOST}/`)]) {
+    if (URL.canParse(text)) return new URL(text);
+  }
+  // The error of the parser shows the whole text.
+  throw new InvalidOption(
+    "The PostgreSQL url cannot be read: write postgres://user:password@host:5432/database, with special characters of the password percent-encoded. `pg` takes one host.",
+  );
+}
+
+/** Settings of `pg` that decide where a client connects to, and as whom. */
+const CLIENT_SETTINGS = [
+  "connectionString",
+  "host",
+  "port",
+  "user",
+  "database",
+  "password",
+  "ssl",
+  "sslnegotiation",
+  "options",
+  "application_name",
+  "enableChannelBinding",
+] as const;
 
 /** The settings of a pool's clients, as far as a thread can be given them; `null` when it cannot. */
 function clientConfigOf({ options }: PgPool): ClientConfig | null {
-  const all = options as ClientConfig;
-  const { connectionString, host, port, user, database, password, ssl } = all;
-  const config = { connectionString, host, port, user, database, password, ssl };
+  const all = options as Readonly<Record<string, unknown>>;
+  // What makes its own way to the server cannot be sent to a thread.
+  if (typeof all["stream"] === "function") return null;
+  const config: Record<string, unknown> = {};
+  for (const name of CLIENT_SETTINGS) if (all[name] !== undefined) config[name] = all[name];
+  // `pg` hides the key from whoever lists the properties.
+  if (typeof all["ssl"] === "object") config["ssl"] = withHidden(all["ssl"]);
   try {
     // Passwords may be functions, and certificates may come with some.
-    return structuredClone(
-      Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)),
-    );
+    return structuredClone(config) as ClientConfig;
   } catch {
     return null;
   }
+}
+
+/** A copy that shows what is hidden, such as a private key. */
+function withHidden(value: object | null): unknown {
+  if (value === null) return null;
+  const names = Object.getOwnPropertyNames(value) as (keyof typeof value)[];
+  return Object.fromEntries(names.map((name) => [name, value[name]]));
 }
 
 function listenerOf(pool: PgPool): (() => PgListener) | null {

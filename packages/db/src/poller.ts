@@ -1,3 +1,7 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
+import { monotonicNow } from "@tasks/core/worker";
+
 import type { ChangeKind, Changes } from "./changes.ts";
 
 /** Pause between two looks while something happened lately, in milliseconds; and how lately. */
@@ -24,7 +28,7 @@ export class Poller implements Changes {
   };
   #timer: NodeJS.Timeout | undefined;
   #token: unknown;
-  #lastChangeMs = performance.now();
+  #lastChangeMs = monotonicNow();
   #isLooking = false;
   #isClosed = false;
 
@@ -35,7 +39,7 @@ export class Poller implements Changes {
 
   listen(kind: ChangeKind, listener: () => void): () => void {
     // A new wait for a result means that something is going on.
-    if (kind === "finished") this.#lastChangeMs = performance.now();
+    if (kind === "finished") this.#lastChangeMs = monotonicNow();
     this.#listeners[kind].add(listener);
     this.#schedule();
     return () => {
@@ -47,7 +51,7 @@ export class Poller implements Changes {
   }
 
   announce(kind: ChangeKind): void {
-    this.#lastChangeMs = performance.now();
+    this.#lastChangeMs = monotonicNow();
     this.#wake(kind);
   }
 
@@ -100,7 +104,7 @@ export class Poller implements Changes {
   }
 
   #pauseMs(): number {
-    const quietMs = performance.now() - this.#lastChangeMs;
+    const quietMs = monotonicNow() - this.#lastChangeMs;
     if (quietMs < EAGER_FOR_MS) return EAGER_MS;
     return quietMs < CALM_FOR_MS ? CALM_MS : IDLE_MS;
   }

@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers";
+
 import { resolvePruneOptions, type PruneOptions } from "@tasks/core";
 
 import type { FinishedRange } from "./dialect.ts";
@@ -12,8 +14,8 @@ import { PHASE } from "./tables.ts";
 export async function prune(store: Store, options?: PruneOptions): Promise<number> {
   const { minAgeMs, failedMinAgeMs, queueNames, ...how } = resolvePruneOptions(options);
   const { dryRun, batchSize, onProgress, signal } = how;
-  const { dialect, scope } = store;
   const connection = await store.connection();
+  const { dialect, scope } = store;
   const now = await dialect.now(connection);
   const ranges: readonly FinishedRange[] = [
     { phase: PHASE.successful, finishedBefore: now - minAgeMs, queueNames },

@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
 import { isFinished } from "@tasks/core";
 
 import { deferred } from "./deferred.ts";
@@ -25,8 +27,9 @@ export class ResultWaiter {
   /** Resolves when the result is finished, after `maxMs`, or when the signal fires. */
   async wait(id: string, maxMs: number, signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve } = deferred();
+    const onAbort = (): void => resolve();
     const timer = setTimeout(resolve, maxMs);
-    signal?.addEventListener("abort", () => resolve(), { once: true });
+    signal?.addEventListener("abort", onAbort, { once: true });
     if (signal?.aborted === true) resolve();
     const waiters = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, waiters.add(resolve));
@@ -37,6 +40,7 @@ export class ResultWaiter {
       await promise;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
       this.#forget(id, resolve);
     }
   }
@@ -64,8 +68,8 @@ export class ResultWaiter {
     try {
       do {
         this.#lookAgain = false;
-        const { dialect, scope } = this.#store;
         const connection = await this.#store.connection();
+        const { dialect, scope } = this.#store;
         const ids = [...this.#waiting.keys()];
         const rows = await dialect.readStates(connection, scope, ids);
         const open = new Set(rows.filter(isOpen).map((row) => toText(row["id"])));

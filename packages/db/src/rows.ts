@@ -6,8 +6,10 @@ import type {
   TaskRecord,
   TaskStatus,
 } from "@tasks/core";
+import { attemptsOf, gapOf, isGap } from "@tasks/core/worker";
 
 import type { Row } from "./connection.ts";
+import type { StoredSession } from "./dialect.ts";
 import { PHASE } from "./tables.ts";
 
 /** Columns a record is read from. */
@@ -39,6 +41,32 @@ export const RECORD_COLUMNS = [
   "return_value",
 ] as const;
 
+/** Columns of a record that hold numbers. */
+export const NUMBER_COLUMNS: ReadonlySet<string> = new Set(
+  `seq fence phase priority due run_after enqueued_at started_at last_attempted_at finished_at
+  failures lost max_lost cancel_requested`.split(/\s+/),
+);
+
+/** Columns that recovery reads. Arguments may be large: they are read only where the attempt was the last, for the signal of its end. */
+export const LOST_COLUMNS: readonly string[] = RECORD_COLUMNS.filter(
+  (column) => column !== "return_value",
+).map((column) =>
+  column === "args"
+    ? "case when lost >= max_lost or cancel_requested <> 0 then args else '[]' end as args"
+    : column,
+);
+
+/** Reads a session. */
+export function toSession(row: Row): StoredSession {
+  const heartbeat = toNumber(row["heartbeat"]);
+  return {
+    sessionId: toText(row["session_id"]),
+    leaseMs: toNumber(row["lease_ms"]),
+    beat: heartbeat > 0 ? heartbeat : null,
+    isHolder: Boolean(toNumber(row["is_holder"])),
+  };
+}
+
 /**
  * Reads a row, whatever state it is in: a damaged column reads as empty, so that one bad row never hides the others.
  *
@@ -59,8 +87,8 @@ export function toRecord(row: Row): TaskRecord {
     startedAt: toDateOrNull(row["started_at"]),
     lastAttemptedAt: toDateOrNull(row["last_attempted_at"]),
     finishedAt: toDateOrNull(row["finished_at"]),
-    errors: readErrors(row["errors"]),
-    workerIds: readWorkerIds(row["worker_ids"]),
+    ...readErrors(row["errors"]),
+    ...readAttempts(row["worker_ids"]),
     returnValue: status === "SUCCESSFUL" ? jsonValue(row["return_value"]) : null,
     progress: jsonValue(row["progress"]),
     logs: readLogs(row["logs"]),
@@ -83,14 +111,14 @@ export function readArgs(text: unknown): readonly JsonValue[] {
   throw new TypeError("The stored arguments are damaged: not a JSON array.");
 }
 
-/** Workers of the attempts; empty when the column is damaged. */
-export function readWorkerIds(text: unknown): readonly string[] {
-  return jsonArray(text).filter((entry) => typeof entry === "string");
+/** The attempts, of which the first and the latest are listed; none when the column is damaged. */
+export function readAttempts(text: unknown): Pick<TaskRecord, "attempts" | "workerIds"> {
+  return attemptsOf(jsonArray(text));
 }
 
 /** A JSON array of texts; empty when it is damaged. */
 export function readTexts(text: unknown): readonly string[] {
-  return readWorkerIds(text);
+  return jsonArray(text).filter((entry) => typeof entry === "string");
 }
 
 /** A whole number; 0 when it is anything else. */
@@ -156,10 +184,12 @@ function jsonObject(text: unknown): JsonObject {
   return isObject(value) ? (value as JsonObject) : {};
 }
 
-function readErrors(text: unknown): readonly TaskError[] {
-  return jsonArray(text)
+function readErrors(text: unknown): Pick<TaskRecord, "errors" | "errorsOmitted"> {
+  const list = jsonArray(text);
+  const errors = list
     .filter(isObject)
-    .map((entry) => ({
+    .filter((entry) => !isGap(entry))
+    .map((entry): TaskError => ({
       exceptionClass: toText(entry["exceptionClass"]),
       message: toText(entry["message"]),
       traceback: toText(entry["traceback"]),
@@ -167,6 +197,7 @@ function readErrors(text: unknown): readonly TaskError[] {
       workerId: typeof entry["workerId"] === "string" ? entry["workerId"] : null,
       occurredAt: toIsoDate(entry["occurredAt"]),
     }));
+  return { errors, errorsOmitted: gapOf(list) };
 }
 
 function readLogs(text: unknown): readonly TaskLogEntry[] {

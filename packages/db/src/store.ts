@@ -1,4 +1,4 @@
-import { BackendUnavailable, createId } from "@tasks/core";
+import { BackendUnavailable, createId, InvalidTaskBackend } from "@tasks/core";
 
 import { ChangeWatcher } from "./change-watcher.ts";
 import type { ChangeKind, Changes } from "./changes.ts";
@@ -13,34 +13,39 @@ import {
 import { Notifications, type Subscription } from "./notifications.ts";
 import type { Database } from "./open-database.ts";
 import { Poller } from "./poller.ts";
+import type { Awaitable } from "./steps.ts";
 import type { TableNames } from "./tables.ts";
 
 /** What the parts of one backend share: the connection, the dialect, the tables. Connects on first use. */
 export class Store {
   readonly dialect: Dialect;
   readonly database: Database;
-  readonly tables: TableNames;
   readonly changes: Changes;
+  /** The tables' names as the user gave them. */
+  readonly #named: TableNames;
+  /** The same with their place, once it is known. */
+  #tables: TableNames | undefined;
+  /** The tables are at that place, and in place of their own accord where the backend looks after them itself. */
+  #isReady = false;
+  #isMigrated: boolean;
+  /** The connection is known to keep values as they are. */
+  #isExamined = false;
   readonly #alias: () => string;
-  readonly #keepsIds: boolean;
   /** Tells this process's notifications from those of others. */
   readonly #sender = createId();
   #scope: Scope | undefined;
   #connecting: Promise<Connection> | undefined;
+  #migrating: Promise<unknown> | undefined;
   #connection: Connection | undefined;
   #closing: Promise<void> | undefined;
 
-  /** @param owner what of the backend's is needed: its alias, once it has one, and whether ids stay as they are given. */
-  constructor(
-    database: Database,
-    tables: TableNames,
-    owner: { readonly alias: () => string; readonly keepsIds: boolean },
-  ) {
+  /** @param alias the backend's, once it has one. */
+  constructor(database: Database, tables: TableNames, alias: () => string) {
     this.database = database;
     this.dialect = database.dialect;
-    this.tables = tables;
-    this.#alias = owner.alias;
-    this.#keepsIds = owner.keepsIds;
+    this.#named = tables;
+    this.#isMigrated = !database.migratesItself;
+    this.#alias = alias;
     const { changeTokenSql } = this.dialect;
     this.changes = this.dialect.readWorkToken
       ? new Poller(() => this.#readWorkToken())
@@ -53,40 +58,69 @@ export class Store {
         : new ChangeWatcher(() => this.#readToken(changeTokenSql));
   }
 
-  /** The rows that are this backend's. The alias is known only after configuration. */
+  /**
+   * The tables, with their place. Known once `connection()` or `locate()` has resolved.
+   *
+   * @throws BackendUnavailable before.
+   */
+  get tables(): TableNames {
+    if (this.#tables !== undefined) return this.#tables;
+    throw new BackendUnavailable("The backend has not connected to its database yet.");
+  }
+
+  /** `tables` is known. */
+  get isLocated(): boolean {
+    return this.#tables !== undefined;
+  }
+
+  /** The rows that are this backend's, once `tables` is known. The alias is known only after configuration. */
   get scope(): Scope {
+    const { tables } = this;
     const backend = this.#alias();
-    if (this.#scope?.backend !== backend) {
-      this.#scope = Object.freeze({ tables: this.tables, backend, keepsIds: this.#keepsIds });
+    if (this.#scope?.backend !== backend || this.#scope.tables !== tables) {
+      this.#scope = Object.freeze({ tables, backend });
     }
     return this.#scope;
   }
 
-  /** The connection, with the schema in place where the backend looks after it itself. */
+  /** The connection, with the place of the tables known, and with the schema in place where the backend looks after it itself. */
   connection(): Promise<Connection> | Connection {
-    return this.#connection ?? this.#connect(this.database.migratesItself);
+    return this.#isReady && this.#isExamined && this.#connection !== undefined
+      ? this.#connection
+      : this.#prepare();
+  }
+
+  /** Finds the place of the tables by any connection to their database. */
+  async locate(executor: Executor): Promise<void> {
+    if (this.#isReady) return;
+    const { dialect } = this;
+    const found = await dialect.locate?.(executor, this.#named);
+    // Another call may have been quicker.
+    if (this.#isReady) return;
+    this.#tables = found?.tables ?? this.#named;
+    // Tables that are not there yet may turn up elsewhere: the next call looks again.
+    this.#isReady = this.#isMigrated && (found === undefined || found.isFound);
   }
 
   /** Runs several statements as one. */
-  async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (executor: Executor) => Awaitable<T>): Promise<T> {
     return (await this.connection()).transaction(work);
   }
 
   /** Brings the schema to a version; see `migrateSchema`. */
   async migrate(options?: MigrateOptions): Promise<readonly string[]> {
+    const connection = await this.#connectAndLocate();
+    const { unhurried = connection } = connection;
+    const steps = await migrateSchema(unhurried, this.dialect, this.tables, options);
     // An explicit migration says itself what it does, and where it stops.
-    const connection = this.#connection ?? (await this.#connect(false));
-    return migrateSchema(connection.unhurried ?? connection, this.dialect, this.tables, options);
+    this.#isMigrated = true;
+    return steps;
   }
 
   /** What a migration would do; see `planMigration`. Leaves the schema as it is, also where the backend looks after it itself. */
   async planMigration(options?: MigrateOptions): Promise<readonly PlannedStep[]> {
-    const connection = this.#connection ?? (await this.database.connect());
-    try {
-      return await planMigration(connection, this.dialect, this.tables, options);
-    } finally {
-      if (connection !== this.#connection) await connection.close();
-    }
+    const connection = await this.#connectAndLocate();
+    return planMigration(connection, this.dialect, this.tables, options);
   }
 
   close(): Promise<void> {
@@ -94,26 +128,42 @@ export class Store {
     return this.#closing;
   }
 
-  async #connect(migrates: boolean): Promise<Connection> {
-    this.#connecting ??= this.#open(migrates).catch((error: unknown) => {
+  /** For the first calls, which may come at the same time. */
+  async #prepare(): Promise<Connection> {
+    const connection = await this.#connectAndLocate();
+    if (this.#isMigrated) return connection;
+    this.#migrating ??= this.migrate().finally(() => {
+      this.#migrating = undefined;
+    });
+    await this.#migrating;
+    await this.locate(connection);
+    return connection;
+  }
+
+  async #connectAndLocate(): Promise<Connection> {
+    this.#connecting ??= this.#open().catch((error: unknown) => {
       // The next call tries again.
       this.#connecting = undefined;
       throw error;
     });
-    return this.#connecting;
+    const connection = await this.#connecting;
+    await this.locate(connection);
+    if (!this.#isExamined) await this.#examine(connection);
+    return connection;
   }
 
-  async #open(migrates: boolean): Promise<Connection> {
-    if (this.#closing !== undefined) throw new BackendUnavailable("The backend was closed.");
-    const connection = await this.database.connect();
-    try {
-      if (migrates) await migrateSchema(connection, this.dialect, this.tables);
-    } catch (error) {
-      await connection.close();
-      throw error;
+  async #examine(connection: Connection): Promise<void> {
+    const problem = await this.dialect.examine(connection);
+    if (problem !== undefined) {
+      throw new InvalidTaskBackend(`The connection given to the backend ${problem}.`);
     }
-    this.#connection = connection;
-    return connection;
+    this.#isExamined = true;
+  }
+
+  async #open(): Promise<Connection> {
+    if (this.#closing !== undefined) throw new BackendUnavailable("The backend was closed.");
+    this.#connection = await this.database.connect();
+    return this.#connection;
   }
 
   async #close(): Promise<void> {
@@ -129,7 +179,8 @@ export class Store {
   }
 
   async #readWorkToken(): Promise<unknown> {
-    return this.dialect.readWorkToken?.(await this.connection(), this.scope);
+    const connection = await this.connection();
+    return this.dialect.readWorkToken?.(connection, this.scope);
   }
 
   async #notify(kind: ChangeKind): Promise<boolean> {
@@ -142,8 +193,8 @@ export class Store {
     onMessage: (kind: ChangeKind) => void,
     onLost: () => void,
   ): Promise<Subscription | undefined> {
-    const { backend } = this.scope;
     const connection = await this.connection();
+    const { backend } = this.scope;
     const channel = this.dialect.channel?.(this.scope);
     if (connection.listen === undefined || channel === undefined) return undefined;
     return connection.listen(channel, {

@@ -1,7 +1,9 @@
-import type { Generated } from "kysely";
+import { InvalidOption } from "@tasks/core";
+import type { Generated, Kysely } from "kysely";
 
 /**
- * Where a row stands inside the store. Finer than the status: a READY row due later is not among those a claim looks at.
+ * The phase of a row inside the store, finer than its status. A READY row that was due when it was stored is `ready`; one that was to be due later is
+ * `scheduled` until it is claimed, also after it fell due.
  */
 export const PHASE = { ready: 1, scheduled: 2, running: 3, successful: 4, failed: 5 } as const;
 
@@ -34,7 +36,7 @@ export interface ResultsTable {
   cancel_requested: number;
   /** Class of the latest error of a FAILED row. */
   exception_class: string | null;
-  /** Set while the row holds its unique key. */
+  /** Set while the row holds its unique key; see `UniqueKeysTable`. */
   unique_key: string | null;
   /** `until-started`, `until-finished` or `window`. */
   unique_scope: string | null;
@@ -59,7 +61,21 @@ export interface WorkersTable {
   concurrency: number;
   started_at: number;
   last_seen_at: number;
-  expires_at: number;
+  /** How long a lease lasts without a renewal. */
+  lease_ms: number;
+  /**
+   * Changes with every renewal; 0 once the session has ended. Begins with the time, so that a
+   * session that comes back is not taken for the one that stood still.
+   */
+  heartbeat: number;
+}
+
+/** Who took which unique key last. The key is held while that row has it in `unique_key`, and its window is not over. */
+export interface UniqueKeysTable {
+  backend: string;
+  unique_key: string;
+  /** Number of the row; on MySQL and MariaDB its id. */
+  holder: number | string;
 }
 
 /** Queues that are paused. */
@@ -80,18 +96,22 @@ export interface MigrationsTable {
 export interface TasksDatabase {
   tasks_results: ResultsTable;
   tasks_workers: WorkersTable;
+  tasks_unique_keys: UniqueKeysTable;
   tasks_paused_queues: PausedQueuesTable;
   tasks_migrations: MigrationsTable;
 }
 
-/** Names of the tables under one prefix. */
+/** Names of the tables under one prefix. Names of tables are without the schema. */
 export interface TableNames {
   readonly prefix: string;
-  /** Schema the tables are in; `null` for the connection's own. */
+  /** Schema the tables are in, on MySQL their database; `null` where names stand alone. */
   readonly schema: string | null;
+  /** The schema was named by the user, so that a migration creates it where it is missing. */
+  readonly createsSchema: boolean;
   // The types name the default tables, so that queries built with these names are typed whatever the prefix.
   readonly results: "tasks_results";
   readonly workers: "tasks_workers";
+  readonly keys: "tasks_unique_keys";
   readonly paused: "tasks_paused_queues";
   readonly migrations: "tasks_migrations";
 }
@@ -102,7 +122,7 @@ export const DEFAULT_TABLE_PREFIX = "tasks_";
 /**
  * Names of the tables under a prefix, in a schema.
  *
- * @throws TypeError when the prefix or the schema is not a letter or underscore followed by letters, digits or underscores: up to 31 for the prefix, 62
+ * @throws InvalidOption when the prefix or the schema is not a letter or underscore followed by letters, digits or underscores: up to 31 for the prefix, 62
  * for the schema.
  */
 export function tableNames(
@@ -111,20 +131,34 @@ export function tableNames(
 ): TableNames {
   assertName("tablePrefix", prefix, 31);
   if (schema !== null) assertName("schema", schema, 62);
-  const qualifier = schema === null ? "" : `${schema}.`;
   return Object.freeze({
     prefix,
     schema,
-    results: `${qualifier}${prefix}results` as "tasks_results",
-    workers: `${qualifier}${prefix}workers` as "tasks_workers",
-    paused: `${qualifier}${prefix}paused_queues` as "tasks_paused_queues",
-    migrations: `${qualifier}${prefix}migrations` as "tasks_migrations",
+    createsSchema: schema !== null,
+    results: `${prefix}results` as "tasks_results",
+    workers: `${prefix}workers` as "tasks_workers",
+    keys: `${prefix}unique_keys` as "tasks_unique_keys",
+    paused: `${prefix}paused_queues` as "tasks_paused_queues",
+    migrations: `${prefix}migrations` as "tasks_migrations",
   });
+}
+
+/** The same tables in a schema that was found in the database, whatever it is called. */
+export function inSchema(tables: TableNames, schema: string): TableNames {
+  return Object.freeze({ ...tables, schema });
+}
+
+/** A builder of queries that names each table with its schema. */
+export function inSchemaOf(
+  builder: Kysely<TasksDatabase>,
+  { schema }: TableNames,
+): Kysely<TasksDatabase> {
+  return schema === null ? builder : builder.withSchema(schema);
 }
 
 function assertName(option: string, name: string, more: number): void {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && name.length <= more + 1) return;
-  throw new TypeError(
+  throw new InvalidOption(
     `${option} must be a letter or underscore and up to ${more} letters, digits or underscores, not '${name.slice(0, 64)}'.`,
   );
 }

@@ -1,6 +1,8 @@
 import type { TaskStatus } from "@tasks/core";
-import { sql, type Kysely, type SelectQueryBuilder } from "kysely";
+import { sql, type Kysely, type RawBuilder, type SelectQueryBuilder } from "kysely";
 
+import { NOW as MYSQL_NOW } from "./dialects/mysql-names.ts";
+import { NOW as POSTGRES_NOW } from "./dialects/postgres-names.ts";
 import {
   DEFAULT_TABLE_PREFIX,
   PHASE,
@@ -24,7 +26,7 @@ export type ResultsQuery = SelectQueryBuilder<
 export interface ResultsQueries {
   /** Every result. */
   all(): ResultsQuery;
-  /** READY and due. */
+  /** READY and due, by the database's clock. */
   ready(): ResultsQuery;
   running(): ResultsQuery;
   successful(): ResultsQuery;
@@ -55,17 +57,30 @@ export function taskResults(
   options: ResultsQueriesOptions = {},
 ): ResultsQueries {
   const { tablePrefix = DEFAULT_TABLE_PREFIX, schema = null } = options;
-  const { results } = tableNames(tablePrefix, schema);
+  const tables = tableNames(tablePrefix, schema);
+  // Only the first table is named here: those that are joined are the user's.
+  const results = (schema === null ? "" : `${schema}.`) + tables.results;
   const db = kysely as Kysely<TasksDatabase>;
   const all = (): ResultsQuery =>
-    db.selectFrom(results).selectAll().select(STATUS.as("status")) as ResultsQuery;
+    db
+      .selectFrom(results as "tasks_results")
+      .selectAll()
+      .select(STATUS.as("status")) as ResultsQuery;
   return {
     all,
     ready: () =>
-      all().where("phase", "in", [PHASE.ready, PHASE.scheduled]).where("due", "<=", Date.now()),
+      all().where("phase", "in", [PHASE.ready, PHASE.scheduled]).where("due", "<=", nowOf(db)),
     running: () => all().where("phase", "=", PHASE.running),
     successful: () => all().where("phase", "=", PHASE.successful),
     failed: () => all().where("phase", "=", PHASE.failed),
     finished: () => all().where("phase", "in", [PHASE.successful, PHASE.failed]),
   };
+}
+
+/** The present by the clock that claims go by. */
+function nowOf(db: Kysely<TasksDatabase>): RawBuilder<number> {
+  const { name } = db.getExecutor().adapter.constructor;
+  if (name === "MysqlAdapter") return sql.raw<number>(MYSQL_NOW);
+  // SQLite's tables are in a file of this machine, and so is its clock.
+  return name === "SqliteAdapter" ? sql`${Date.now()}` : sql.raw<number>(POSTGRES_NOW);
 }

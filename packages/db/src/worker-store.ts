@@ -1,11 +1,13 @@
 import { clearTimeout as clearTimer, setTimeout as setTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 
-import type { TaskRecord } from "@tasks/core";
+import { BackendUnavailable, type TaskRecord } from "@tasks/core";
 import {
+  ClaimDoubt,
   transitions,
   type AttemptChanges,
   type AttemptChecks,
+  type AttemptRef,
   type AttemptUpdate,
   type ClaimRequest,
   type ClaimedTask,
@@ -14,44 +16,52 @@ import {
   type LeaseThread,
   type WorkerSession,
   type WorkerStore,
+  monotonicNow,
 } from "@tasks/core/worker";
 import { sql } from "kysely";
 
 import type { Executor, Row } from "./connection.ts";
 import { deferred } from "./deferred.ts";
-import type { Success } from "./dialect.ts";
-import { readArgs, readWorkerIds, toNumber, toRecord, toText } from "./rows.ts";
+import type { EncodedUpdate, OwnedAttempt, Success } from "./dialect.ts";
+import { LostAttempts } from "./lost-attempts.ts";
+import { readArgs, readAttempts, toNumber, toRecord, toText } from "./rows.ts";
+import { runSteps, step, type Steps } from "./steps.ts";
 import type { Store } from "./store.ts";
-import { PHASE } from "./tables.ts";
+import { inSchemaOf, PHASE } from "./tables.ts";
 
-/** Lost rows dealt with in one call, so that a crash of many workers does not hold up one for long. */
-const RECOVER_ROWS = 500;
 /** How long a worker waits for its first lease before it looks for work all the same, in milliseconds. */
 const REGISTER_MS = 100;
-/** Sessions that ended without signing off are shown this long, in milliseconds. */
-const SESSION_GRACE_MS = 60_000;
-/** How long after a failed claim its rows are looked for, in milliseconds: a server may take a while to see that its client is gone. */
-const IN_DOUBT_MS = 60_000;
+/** The longest pause after promises of work that proved empty, in milliseconds: its rows are locked, or of tasks the worker does not know. */
+const MAX_MISS_PAUSE_MS = 100;
 
 /** What the worker loop needs, on a database. */
 export class DatabaseWorkerStore implements WorkerStore {
   readonly #store: Store;
   readonly #onFinished: (ids: readonly string[]) => void;
-  #lastClaimMs = performance.now();
+  #lastClaimMs = monotonicNow();
+  /** The last wait ended because a row was due, or is by now. */
+  #isPromised = false;
+  /** Claims in a row that found nothing although something was promised. */
+  #misses = 0;
   /** The latest renewal made here. */
   #lease: Promise<void> | undefined;
   #hasLease = false;
   /** What was claimed here and is not completed, by id. */
+  /** The session that registered. */
+  #sessionId = "";
   readonly #held = new Map<string, ClaimedRow>();
-  /** Until then a claim whose answer was lost may still turn out to have been committed, on the clock of `performance.now()`. */
-  #inDoubtUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #doubt = new ClaimDoubt();
+
+  readonly #lost: LostAttempts;
 
   constructor(store: Store, onFinished: (ids: readonly string[]) => void) {
     this.#store = store;
     this.#onFinished = onFinished;
+    this.#lost = new LostAttempts(store);
   }
 
   async register(session: WorkerSession): Promise<void> {
+    this.#sessionId = session.sessionId;
     // A writer that holds the database for long need not keep a worker from starting: it needs the lease with its first claim.
     await Promise.race([
       this.#grantLease(session),
@@ -66,29 +76,44 @@ export class DatabaseWorkerStore implements WorkerStore {
   }
 
   async claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
-    const { dialect, scope } = this.#store;
     const connection = await this.#store.connection();
-    const now = performance.now();
+    const { dialect, scope } = this.#store;
+    const now = monotonicNow();
     const sinceMs = now - this.#lastClaimMs;
     const isStale = this.#lease === undefined || sinceMs > request.session.leaseMs / 2;
     this.#lastClaimMs = now;
-    if (now < this.#inDoubtUntilMs) await this.#releaseUnheld(request.session);
+    if (this.#doubt.isDue) await this.#releaseUnheld(request.session);
     try {
-      const rows = await dialect.claim(connection, scope, request, async () => {
+      const whenFound = async (): Promise<void> => {
         // After a pause of the whole process the lease may be over, and what is claimed now would count as lost at once.
         await (isStale ? this.#grantLease(request.session) : this.#lease);
+      };
+      const rows = await dialect.claim(connection, scope, request, {
+        whenFound,
+        misses: this.#misses,
       });
+      this.#misses = rows.length === 0 && this.#isPromised ? this.#misses + 1 : 0;
+      this.#isPromised = false;
       const claimed = rows.map((row) => new ClaimedRow(row));
       for (const row of claimed) this.#held.set(row.id, row);
       return claimed;
     } catch (error) {
-      this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
+      this.#doubt.begin();
       throw error;
     }
   }
 
-  async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
-    const answers = await this.#completeAll(completions);
+  async start(attempts: readonly AttemptRef[]): Promise<void> {
+    const connection = await this.#store.connection();
+    const { dialect, scope } = this.#store;
+    await dialect.freeStartedKeys(connection, scope, this.#owned(attempts));
+  }
+
+  async complete(brought: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
+    const completions = this.#owned(brought);
+    const answers = await this.#completeAll(completions).catch((error: unknown) =>
+      this.#failUnstorable(completions, error),
+    );
     for (const { id, fence } of completions) this.#letGo(id, fence);
     this.#announceFinished(completions.map(({ id }) => id));
     if (completions.some(({ outcome }) => outcome.type !== "successful")) {
@@ -99,86 +124,109 @@ export class DatabaseWorkerStore implements WorkerStore {
   }
 
   async update(updates: readonly AttemptUpdate[]): Promise<void> {
-    const { dialect, scope } = this.#store;
-    const encoded = updates.map((update) => ({
-      id: update.id,
-      fence: update.fence,
-      ...encodeChanges(update),
-    }));
-    await this.#store.transaction((executor) => dialect.updateRunning(executor, scope, encoded));
+    const encoded = this.#owned(updates).map((update) => encodeUpdate(update, update));
+    await this.#store.transaction((executor) => {
+      const { dialect, scope } = this.#store;
+      return dialect.updateRunning(executor, scope, encoded);
+    });
   }
 
   async renewLease(session: WorkerSession): Promise<void> {
+    const connection = await this.#store.connection();
     const { dialect, scope } = this.#store;
-    await dialect.renewLease(await this.#store.connection(), scope, session);
+    await dialect.renewLease(connection, scope, session);
     this.#hasLease = true;
   }
 
   leaseThread(session: WorkerSession): LeaseThread | undefined {
-    const { database, dialect, scope } = this.#store;
+    const { database, dialect, isLocated } = this.#store;
+    // Nothing was claimed yet, and nothing can be renewed before the tables are found.
+    if (!isLocated) return undefined;
+    const { scope } = this.#store;
     return database.leaseSource === null
       ? undefined
       : dialect.leaseThread?.(database.leaseSource, scope, session);
   }
 
   async checkAttempts(
-    _session: WorkerSession,
+    { sessionId }: WorkerSession,
     attempts: readonly { readonly id: string; readonly fence: number }[],
   ): Promise<AttemptChecks> {
-    const { dialect, scope } = this.#store;
     const connection = await this.#store.connection();
+    const { dialect, scope } = this.#store;
     const ids = attempts.map(({ id }) => id);
     const rows = await dialect.readStates(connection, scope, ids);
     const states = new Map(rows.map((row) => [toText(row["id"]), row]));
     const cancelled: string[] = [];
     const lost: string[] = [];
+    const paused: string[] = [];
     for (const { id, fence } of attempts) {
       const state = states.get(id);
-      if (state === undefined || !isRunning(state) || toNumber(state["fence"]) !== fence) {
+      if (state === undefined || !isRunning(state) || !isLatest(state, { id, fence, sessionId })) {
         lost.push(id);
         // No completion will follow.
         this.#letGo(id, fence);
-      } else if (toNumber(state["cancel_requested"]) !== 0) cancelled.push(id);
+        continue;
+      }
+      if (toNumber(state["cancel_requested"]) !== 0) cancelled.push(id);
+      if (toNumber(state["is_paused"]) !== 0) paused.push(id);
     }
-    return { cancelled, lost };
+    return { cancelled, lost, paused };
   }
 
   async recoverLost(_session: WorkerSession): Promise<readonly TaskRecord[]> {
-    const { dialect, scope } = this.#store;
-    const connection = await this.#store.connection();
-    const ids = await dialect.findLost(connection, scope, RECOVER_ROWS);
-    if (ids.length === 0) {
-      await dialect.forgetSessions(connection, scope, SESSION_GRACE_MS);
-      return [];
+    const { count, failed } = await this.#lost.recover();
+    if (count > 0) {
+      this.#store.changes.announce("work");
+      this.#announceFinished(failed.map(({ id }) => id));
     }
-    const finished = await connection.transaction((executor) => this.#lose(executor));
-    this.#store.changes.announce("work");
-    this.#announceFinished(finished.map(({ id }) => id));
-    return finished;
+    return failed;
   }
 
   async waitForWork(request: ClaimRequest, maxMs: number, signal: AbortSignal): Promise<void> {
-    const { dialect, scope, changes } = this.#store;
     const connection = await this.#store.connection();
+    const { dialect, scope, changes } = this.#store;
     // Listening comes first: what is committed between the look and the wait is heard.
     const { promise, resolve } = deferred();
     const stopListening = changes.listen("work", resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    const onAbort = (): void => resolve();
+    signal.addEventListener("abort", onAbort, { once: true });
     let timer: NodeJS.Timeout | undefined;
     try {
       const readyInMs = await dialect.readyInMs(connection, scope, request);
-      if (readyInMs === 0 || signal.aborted) return;
-      timer = setTimer(resolve, Math.min(maxMs, readyInMs ?? maxMs));
+      // The first miss is usual: another worker was faster.
+      const pauseMs = this.#misses < 2 ? 0 : Math.min(MAX_MISS_PAUSE_MS, 2 ** this.#misses);
+      const waitMs = Math.max(pauseMs, readyInMs ?? maxMs);
+      if (waitMs === 0 || signal.aborted) {
+        this.#isPromised = readyInMs === 0;
+        return;
+      }
+      timer = setTimer(
+        () => {
+          this.#isPromised = readyInMs !== null && readyInMs <= maxMs;
+          resolve();
+        },
+        Math.min(maxMs, waitMs),
+      );
       await promise;
     } finally {
       clearTimer(timer);
+      signal.removeEventListener("abort", onAbort);
       stopListening();
     }
   }
 
   async unknownTasks(request: ClaimRequest): Promise<readonly string[]> {
+    const connection = await this.#store.connection();
     const { dialect, scope } = this.#store;
-    return dialect.unknownTasks(await this.#store.connection(), scope, request);
+    return dialect.unknownTasks(connection, scope, request);
+  }
+
+  /** Attempts whose session is not named are of the one that registered here. */
+  #owned<Ref extends AttemptRef>(attempts: readonly Ref[]): readonly (Ref & OwnedAttempt)[] {
+    return attempts.map((attempt) =>
+      isOwned(attempt) ? attempt : { ...attempt, sessionId: this.#sessionId },
+    );
   }
 
   /** A newer claim of the same result stays held. */
@@ -188,23 +236,25 @@ export class DatabaseWorkerStore implements WorkerStore {
 
   /** Gives back what a claim took whose answer never arrived: this session keeps it alive, and does not know of it. */
   async #releaseUnheld({ sessionId }: WorkerSession): Promise<void> {
+    const connection = await this.#store.connection();
     const { dialect, scope, tables } = this.#store;
-    const { sql: text, parameters } = dialect.builder
+    const { sql: text, parameters } = inSchemaOf(dialect.builder, tables)
       .selectFrom(tables.results)
       .select(["id", "fence"])
       .where("backend", "=", scope.backend)
       .where("phase", "=", sql.lit(PHASE.running))
       .where("session_id", "=", sessionId)
       .compile();
-    const connection = await this.#store.connection();
     const rows = await connection.query(text, parameters as readonly string[]);
     const unknown = rows
-      .map((row) => ({ id: toText(row["id"]), fence: toNumber(row["fence"]) }))
+      .map((row) => ({ id: toText(row["id"]), fence: toNumber(row["fence"]), sessionId }))
       .filter(({ id, fence }) => this.#held.get(id)?.fence !== fence)
       .map((row) => ({ ...row, outcome: RELEASE, changes: null, cancelled: false }));
-    if (unknown.length === 0) return;
-    await this.#completeAll(unknown);
-    this.#store.changes.announce("work");
+    if (unknown.length > 0) {
+      await this.#completeAll(unknown);
+      this.#store.changes.announce("work");
+    }
+    this.#doubt.checked();
   }
 
   #announceFinished(ids: readonly string[]): void {
@@ -223,100 +273,126 @@ export class DatabaseWorkerStore implements WorkerStore {
   }
 
   async #endSession({ sessionId }: WorkerSession): Promise<void> {
+    const connection = await this.#store.connection();
     const { dialect, scope } = this.#store;
-    await dialect.endSession(await this.#store.connection(), scope, sessionId);
+    await dialect.endSession(connection, scope, sessionId);
   }
 
-  async #completeAll(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
+  async #completeAll(
+    completions: readonly OwnedCompletion[],
+  ): Promise<readonly CompletionAnswer[]> {
     const isPlain = completions.every(
       ({ outcome, changes }) => outcome.type === "successful" && changes === null,
     );
     if (!isPlain) {
-      return this.#store.transaction(async (executor) => {
-        const stored = await this.#succeedAll(executor, completions);
-        return this.#settleOthers(executor, completions, stored);
-      });
+      return this.#store.transaction((executor) =>
+        runSteps(this.#succeedAndSettle(executor, completions)),
+      );
     }
     // The usual case is one statement, which stands by itself.
-    const stored = await this.#succeedAll(await this.#store.connection(), completions);
+    const connection = await this.#store.connection();
+    const stored = await runSteps(this.#succeedAll(connection, completions));
     return stored.size === completions.length
       ? completions.map(() => "recorded")
-      : this.#store.transaction((executor) => this.#settleOthers(executor, completions, stored));
+      : this.#store.transaction((executor) =>
+          runSteps(this.#settleOthers(executor, completions, stored)),
+        );
   }
 
-  /** Stores successes. Resolves with those that were stored. */
-  async #succeedAll(
+  *#succeedAndSettle(
     executor: Executor,
-    completions: readonly Completion[],
-  ): Promise<ReadonlySet<Completion>> {
+    completions: readonly OwnedCompletion[],
+  ): Steps<readonly CompletionAnswer[]> {
+    const stored = yield* this.#succeedAll(executor, completions);
+    return yield* this.#settleOthers(executor, completions, stored);
+  }
+
+  /** Stores successes. Gives those that were stored. */
+  *#succeedAll(
+    executor: Executor,
+    completions: readonly OwnedCompletion[],
+  ): Steps<ReadonlySet<OwnedCompletion>> {
     const { dialect, scope } = this.#store;
-    const successful: Completion[] = [];
+    const successful: OwnedCompletion[] = [];
     const successes: Success[] = [];
     for (const completion of completions) {
-      const { id, fence, outcome } = completion;
+      const { id, fence, sessionId, outcome } = completion;
       if (outcome.type !== "successful") continue;
       successful.push(completion);
       const held = this.#held.get(id);
       const seq = held?.fence === fence ? held.seq : null;
-      successes.push({ id, fence, seq, returnValueJson: outcome.returnValueJson });
+      successes.push({ id, fence, sessionId, seq, returnValueJson: outcome.returnValueJson });
     }
     if (successes.length === 0) return new Set();
     const updates = successful
       .filter(({ changes }) => changes !== null)
-      .map(({ id, fence, changes }) => ({ id, fence, ...encodeChanges(changes ?? {}) }));
-    if (updates.length > 0) await dialect.updateRunning(executor, scope, updates);
-    const stored = await dialect.succeed(executor, scope, successes);
+      .map((completion) => encodeUpdate(completion, completion.changes ?? {}));
+    if (updates.length > 0) yield* step(dialect.updateRunning(executor, scope, updates));
+    const stored = yield* step(dialect.succeed(executor, scope, successes));
     return new Set(successful.filter((_completion, index) => stored[index] === true));
   }
 
-  async #settleOthers(
-    executor: Executor,
-    completions: readonly Completion[],
-    stored: ReadonlySet<Completion>,
+  /** The last resort for a failure that the database refuses, because of what the row holds besides: an attempt must not run for ever. */
+  async #failUnstorable(
+    completions: readonly OwnedCompletion[],
+    error: unknown,
   ): Promise<readonly CompletionAnswer[]> {
-    const now = new Date(await this.#store.dialect.now(executor));
-    const answers: CompletionAnswer[] = [];
-    for (const completion of completions) {
-      answers.push(
-        stored.has(completion) ? "recorded" : await this.#settle(executor, completion, now),
+    const isAlone = completions.length === 1 && completions[0]!.outcome.type === "failed";
+    if (!isAlone || BackendUnavailable.is(error)) throw error;
+    return this.#store.transaction((executor) =>
+      runSteps(this.#settleOthers(executor, completions, new Set(), error)),
+    );
+  }
+
+  /** The path of every outcome but a plain success: core's own transitions, on locked rows. */
+  *#settleOthers(
+    executor: Executor,
+    completions: readonly OwnedCompletion[],
+    stored: ReadonlySet<OwnedCompletion>,
+    refusal?: unknown,
+  ): Steps<readonly CompletionAnswer[]> {
+    const { dialect, scope } = this.#store;
+    const ids = completions.filter((one) => !stored.has(one)).map(({ id }) => id);
+    const locked = yield* step(dialect.lockRows(executor, scope, [...new Set(ids)]));
+    const rows = new Map(locked.map((row) => [toText(row["id"]), row]));
+    const now = new Date(yield* step(dialect.now(executor)));
+    const settled = new Map<string, TaskRecord>();
+    const answers = completions.map((completion): CompletionAnswer => {
+      if (stored.has(completion)) return "recorded";
+      const row = rows.get(completion.id);
+      if (row === undefined) return "lost";
+      const before = settled.get(completion.id) ?? toRecord(row);
+      const isOwn = isLatest(row, completion);
+      if (before.status !== "RUNNING" || !isOwn) {
+        return transitions.answerRepeated(before, completion, isOwn);
+      }
+      const { record, answer } = transitions.settle(before, completion, now);
+      settled.set(
+        completion.id,
+        refusal === undefined ? record : transitions.failUnstorable(record, refusal, now),
       );
-    }
+      return answer;
+    });
+    yield* step(dialect.saveRows(executor, scope, [...settled.values()]));
     return answers;
-  }
-
-  /** The way of every outcome but a plain success: core's own transition, on the locked row. */
-  async #settle(executor: Executor, completion: Completion, now: Date): Promise<CompletionAnswer> {
-    const { dialect, scope } = this.#store;
-    const row = await dialect.lockRow(executor, scope, completion.id);
-    if (row === undefined) return "lost";
-    const isLatest = toNumber(row["fence"]) === completion.fence;
-    if (!isRunning(row) || !isLatest) {
-      return transitions.answerRepeated(toRecord(row), completion, isLatest);
-    }
-    const { record, answer } = transitions.settle(toRecord(row), completion, now);
-    await dialect.saveRow(executor, scope, record);
-    return answer;
-  }
-
-  async #lose(executor: Executor): Promise<readonly TaskRecord[]> {
-    const { dialect, scope } = this.#store;
-    const now = new Date(await dialect.now(executor));
-    const finished: TaskRecord[] = [];
-    // Looked up again inside the transaction: a worker may have come back, or another one may have been here.
-    for (const id of await dialect.findLost(executor, scope, RECOVER_ROWS)) {
-      const row = await dialect.lockRow(executor, scope, id);
-      if (row === undefined || !isRunning(row)) continue;
-      const record = transitions.lose(toRecord(row), now);
-      await dialect.saveRow(executor, scope, record);
-      if (record.status === "FAILED") finished.push(record);
-    }
-    return finished;
   }
 }
 
 function isRunning(row: Row): boolean {
   return toNumber(row["phase"]) === PHASE.running;
 }
+
+function isOwned<Ref extends AttemptRef>(attempt: Ref): attempt is Ref & OwnedAttempt {
+  return attempt.sessionId !== undefined;
+}
+
+/** No claim came after the attempt's. */
+function isLatest(row: Row, { fence, sessionId }: AttemptRef): boolean {
+  return toNumber(row["fence"]) === fence && row["session_id"] === sessionId;
+}
+
+/** A completion that names its session. */
+type OwnedCompletion = Completion & OwnedAttempt;
 
 const RELEASE = { type: "release" } as const;
 
@@ -337,8 +413,12 @@ class ClaimedRow implements ClaimedTask {
     this.taskName = toText(row["task_name"]);
   }
 
+  get holdsKey(): boolean {
+    return toNumber(this.#row["holds_key"]) !== 0;
+  }
+
   get attempt(): number {
-    return readWorkerIds(this.#row["worker_ids"]).length;
+    return readAttempts(this.#row["worker_ids"]).attempts;
   }
 
   args(): ReturnType<ClaimedTask["args"]> {
@@ -351,13 +431,12 @@ class ClaimedRow implements ClaimedTask {
   }
 }
 
-/** Parts of a row as JSON text; `null` for those that stay as they are. */
-function encodeChanges({ progress, metadata, logs }: AttemptChanges): {
-  readonly progress: string | null;
-  readonly metadata: string | null;
-  readonly logs: string | null;
-} {
+function encodeUpdate(
+  { id, fence, sessionId }: OwnedAttempt,
+  { progress, metadata, logs }: AttemptChanges,
+): EncodedUpdate {
   const encode = (value: unknown): string | null =>
     value === undefined ? null : JSON.stringify(value);
-  return { progress: encode(progress), metadata: encode(metadata), logs: encode(logs) };
+  const parts = { progress: encode(progress), metadata: encode(metadata), logs: encode(logs) };
+  return { id, fence, sessionId, ...parts };
 }

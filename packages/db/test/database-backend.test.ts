@@ -4,7 +4,7 @@ import {
   BackendUnavailable,
   configureTasks,
   InvalidTask,
-  InvalidTaskBackend,
+  InvalidOption,
   task,
   taskLog,
   withBackends,
@@ -57,14 +57,22 @@ describe("options", () => {
     [{ kysely: {} as never }, "kysely must be"],
   ])("are refused with a reason: %o", (options, reason) => {
     const create = (): DatabaseBackend => new DatabaseBackend(options);
-    expect(create).toThrow(InvalidTaskBackend);
+    expect(create).toThrow(InvalidOption);
     expect(create).toThrow(reason);
     expect(create).not.toThrow("secret");
   });
 
+  it("of counts() are refused where they have unknown names", async () => {
+    await using backend = new DatabaseBackend({ url: "sqlite::memory:" });
+    const counting = backend.counts({ queue: "emails" } as never);
+    await expect(counting).rejects.toThrow(
+      new InvalidOption('counts() does not know the option "queue". It takes: queueName.'),
+    );
+  });
+
   it("of unknown names are refused with the nearest one", () => {
     const create = (): DatabaseBackend => new DatabaseBackend({ ulr: "sqlite:a.db" } as never);
-    expect(create).toThrow(TypeError);
+    expect(create).toThrow(InvalidOption);
     expect(create).toThrow(
       'new DatabaseBackend() does not know the option "ulr". Did you mean "url"?',
     );
@@ -142,10 +150,18 @@ describe("schema", () => {
     expect(read(migrated)).toEqual([]);
     expect(await backend.migrate()).toEqual(["1 initial"]);
     expect(await backend.migrate()).toEqual([]);
-    await expect(backend.migrate({ to: 99 })).rejects.toThrow(RangeError);
+    await expect(backend.migrate({ to: 99 })).rejects.toThrow(InvalidOption);
     printed.exec(migrations.sql("sqlite", { tablePrefix: "t_", direction: "down" }));
     expect(read(printed)).toEqual([]);
     for (const database of [printed, migrated]) database.close();
+  });
+
+  it("is created on first use, also after a migration that failed", async () => {
+    await using backend = await openBackend({ url: urlOf("after-failure.db") });
+    await expect(backend.migrate({ to: 99 })).rejects.toThrow("There is no schema version 99");
+    await withBackends({ default: backend }, async () => {
+      expect(await echo.enqueue("first")).toMatchObject({ status: "READY" });
+    });
   });
 
   it("is missed by check() and by enqueue, with the command to run", async () => {

@@ -41,7 +41,7 @@ describe("a role that may change rows and nothing else", () => {
   it("enqueues, works, waits, prunes, monitors and checks", async () => {
     const { backend } = await openAs((schema, role) => [
       `grant usage on schema ${schema} to ${role}`,
-      `grant select, insert, update, delete on ${schema}.tasks_results, ${schema}.tasks_workers to ${role}`,
+      `grant select, insert, update, delete on ${schema}.tasks_results, ${schema}.tasks_workers, ${schema}.tasks_unique_keys to ${role}`,
       `grant usage on sequence ${schema}.tasks_results_seq to ${role}`,
       `grant select on ${schema}.tasks_paused_queues, ${schema}.tasks_migrations to ${role}`,
     ]);
@@ -90,6 +90,7 @@ describe("a role that may insert and read", () => {
     const { backend } = await openAs((schema, role) => [
       `grant usage on schema ${schema} to ${role}`,
       `grant select, insert on ${schema}.tasks_results to ${role}`,
+      `grant select, insert, update on ${schema}.tasks_unique_keys to ${role}`,
       `grant select on ${schema}.tasks_paused_queues to ${role}`,
       `grant usage on sequence ${schema}.tasks_results_seq to ${role}`,
     ]);

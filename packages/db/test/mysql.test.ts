@@ -96,12 +96,12 @@ describe("migrations on MySQL", () => {
 });
 
 describe("a worker's role", () => {
-  it("needs to read and write the rows of two tables, and to read the version", async () => {
+  it("needs to read and write the rows of three tables, and to read the version", async () => {
     const { name, url, backend } = await databases.open();
     const user = `w_${createId().slice(-12)}`;
     await pool.query(`create user ${user}@'%' identified by 'secret'`);
     onTestFinished(async () => void (await pool.query(`drop user ${user}@'%'`)));
-    for (const table of ["tasks_results", "tasks_workers"]) {
+    for (const table of ["tasks_results", "tasks_workers", "tasks_unique_keys"]) {
       await pool.query(`grant select, insert, update, delete on ${name}.${table} to ${user}@'%'`);
     }
     for (const table of ["tasks_paused_queues", "tasks_migrations"]) {

@@ -2,7 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 
 import {
   BackendUnavailable,
-  InvalidTaskBackend,
+  InvalidOption,
   MemoryBackend,
   NotSupported,
   task,
@@ -10,8 +10,10 @@ import {
   withBackends,
   type Enqueued,
   type EnqueueRequest,
+  type TaskRecord,
 } from "@tasks/core";
 import { OutboxBackend } from "@tasks/core/outbox";
+import { createClock } from "@tasks/core/testing";
 import { DatabaseBackend } from "@tasks/db";
 import { describe, expect, it } from "vitest";
 
@@ -102,8 +104,46 @@ describe("a task enqueued in a transaction", () => {
       await stage.drain();
       const record = await stage.target.readRecord(result.id);
       expect(record).toMatchObject({ status: "READY", priority: 7, metadata: { tenant: "a" } });
-      expect(record?.runAfter?.getTime()).toBe(result.enqueuedAt.getTime() + 3_600_000);
+      // Counted by the clock of each store in its turn.
+      const dueMs = record?.runAfter?.getTime() ?? 0;
+      expect(Math.abs(dueMs - result.enqueuedAt.getTime() - 3_600_000)).toBeLessThan(1000);
     }));
+
+  it("is due after its delay by the target's clock, whatever that shows", () => {
+    const clock = createClock(new Date(Date.now() - 86_400_000));
+    const work = async (stage: Stage): Promise<void> => {
+      stage.database.exec("begin immediate");
+      const { id } = await count
+        .using({ transaction: stage.database, runAfter: { hours: 1 } })
+        .enqueue(10);
+      stage.database.exec("commit");
+      await stage.drain();
+      const dueMs = (await stage.target.readRecord(id))?.runAfter?.getTime() ?? 0;
+      const leftMs = dueMs - clock.now().getTime();
+      expect(leftMs).toBeGreaterThan(3_500_000);
+      expect(leftMs).toBeLessThanOrEqual(3_600_000);
+    };
+    return onStage(work, new MemoryBackend({ clock }));
+  });
+
+  it("is left to the relay that has it, when one was stalled while another moved it", () => {
+    const target = new Stalling();
+    return onStage(async (stage) => {
+      const id = await stage.enqueue(11);
+      target.whileReading = () => {
+        stage.database.exec(
+          "update tasks_results set fence = fence + 1, worker_ids = json_insert(worker_ids, '$[#]', 'another')",
+        );
+      };
+      const worker = await stage.backend.createWorker({ intervalMs: 20, shutdownTimeoutMs: 0 });
+      const running = worker.run();
+      await target.read;
+      await worker.stop();
+      await running;
+      expect(await target.readRecord(id)).toBeUndefined();
+      expect(runs).not.toContain(11);
+    }, target);
+  });
 
   it("is not stored twice when a relay died before it could note that it had stored it", () =>
     onStage(async (stage) => {
@@ -167,10 +207,33 @@ it("enqueues on the target directly without a transaction", () =>
     expect(await stage.outbox.readRecord(id)).toBeUndefined();
   }));
 
+it("ends its worker, and says why, when the relay cannot run", () =>
+  onStage(async (stage) => {
+    const worker = await stage.backend.createWorker({ intervalMs: 20 });
+    await stage.outbox.close();
+    await expect(worker.run()).rejects.toThrow(BackendUnavailable);
+    expect((await stage.target.workers()).filter(({ alive }) => alive)).toEqual([]);
+  }));
+
 it("is refused on an outbox without transactions", () => {
   const memory = new MemoryBackend();
-  expect(() => new OutboxBackend({ target: memory, outbox: memory })).toThrow(InvalidTaskBackend);
+  expect(() => new OutboxBackend({ target: memory, outbox: memory })).toThrow(InvalidOption);
 });
+
+/** A target at which something happens between a relay's question for a record and the answer. */
+class Stalling extends MemoryBackend {
+  whileReading: (() => void) | undefined;
+  #tellRead: () => void = () => undefined;
+  readonly read: Promise<void> = new Promise((resolve) => (this.#tellRead = resolve));
+
+  override async readRecord(id: string): Promise<TaskRecord | undefined> {
+    const record = await super.readRecord(id);
+    this.whileReading?.();
+    if (this.whileReading !== undefined) this.#tellRead();
+    this.whileReading = undefined;
+    return record;
+  }
+}
 
 /** A target whose store is down until told otherwise. */
 class Unreachable extends MemoryBackend {

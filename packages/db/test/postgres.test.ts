@@ -1,9 +1,11 @@
 import { configureTasks, createId, InvalidTask, task, taskLog, withBackends } from "@tasks/core";
 import { DatabaseBackend, migrations, type DatabaseBackendOptions } from "@tasks/db";
 import { CamelCasePlugin, Kysely, PostgresDialect } from "kysely";
+import type { PoolClient } from "pg";
 import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { pgExecutor } from "../src/connections/pg-client.ts";
+import { postgresInsertStatements } from "../src/dialects/postgres-insert-statements.ts";
 import { postgresStatements } from "../src/dialects/postgres-statements.ts";
 import { PostgresDialect as TasksDialect } from "../src/dialects/postgres.ts";
 import { tableNames } from "../src/tables.ts";
@@ -200,14 +202,14 @@ describe("notifications", () => {
 
   it("are spared while nobody listens", async () => {
     const { schema, backend } = await open({ tablePrefix: "heard_" });
-    const scope = { tables: tableNames("heard_", schema), backend: "default", keepsIds: false };
+    const scope = { tables: tableNames("heard_", schema), backend: "default" };
     const notify = (): Promise<boolean> =>
       new TasksDialect().notifyListeners(pgExecutor(pool, false, 0), scope, "work", "someone");
     const heard: string[] = [];
     // Hears what is sent without being one of those it is sent for.
     const spy = await pool.connect();
     spy.on("notification", ({ payload = "" }) => heard.push(payload));
-    await spy.query('listen "heard_changes"');
+    await spy.query(`listen "heard_changes_${schema}"`);
     onTestFinished(async () => {
       await spy.query("unlisten *");
       spy.removeAllListeners("notification");
@@ -296,76 +298,21 @@ describe("a claim whose answer is lost", () => {
   /** A pool whose first claim is carried out, and whose answer never arrives. */
   function lossyPool(): typeof pool {
     const lossy = createPool(3);
-    const query = lossy.query.bind(lossy) as (statement: { text: string }) => Promise<unknown>;
+    const connect = lossy.connect.bind(lossy) as () => Promise<PoolClient>;
     let isLost = false;
-    lossy.query = (async (statement: { text: string }) => {
-      const answer = (await query(statement)) as { rows: readonly unknown[] };
-      if (isLost || !/^update .* phase = 3, fence/s.test(statement.text)) return answer;
-      if (answer.rows.length === 0) return answer;
-      isLost = true;
-      throw Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
-    }) as typeof lossy.query;
+    const lose = (client: PoolClient): PoolClient => {
+      const query = client.query.bind(client) as (statement: { text: string }) => Promise<unknown>;
+      client.query = (async (statement: { text: string }) => {
+        const answer = (await query(statement)) as { rows: readonly unknown[] };
+        if (isLost || !/^update .* phase = 3, fence/s.test(statement.text)) return answer;
+        if (answer.rows.length === 0) return answer;
+        isLost = true;
+        throw Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+      }) as typeof client.query;
+      return client;
+    };
+    lossy.connect = (async () => lose(await connect())) as typeof lossy.connect;
     return lossy;
-  }
-});
-
-describe("a claim that meets due tasks in others' hands", () => {
-  it("waits until they are ready", async () => {
-    const other = await pool.connect();
-    onTestFinished(() => other.release(true));
-    // Let go of after the worker's own look at what is due.
-    const { schema, backend } = await open({
-      database: watchedPool(/set phase = 1 /, () => other.query("commit")),
-    });
-    await withBackends({ default: backend }, async () => {
-      const result = await enqueueDue(schema);
-      await other.query(`begin; update ${schema}.tasks_results set phase = 1 where phase = 2`);
-      const worker = await backend.createWorker({ batch: true });
-      await worker.run();
-      await result.refresh();
-      expect(result.status).toBe("SUCCESSFUL");
-    });
-  });
-
-  it("takes what is ready when they are held on to", async () => {
-    const other = await pool.connect();
-    onTestFinished(() => other.release(true));
-    const { schema, backend } = await open();
-    await withBackends({ default: backend }, async () => {
-      const held = await enqueueDue(schema);
-      await other.query("begin");
-      await other.query(`select 1 from ${schema}.tasks_results where id = $1 for update`, [
-        held.id,
-      ]);
-      const ready = await greet.enqueue("Grace");
-      const worker = await backend.createWorker({ batch: true });
-      await worker.run();
-      await ready.refresh();
-      expect(ready.status).toBe("SUCCESSFUL");
-    });
-    await backend.close();
-  });
-
-  async function enqueueDue(schema: string): ReturnType<typeof greet.enqueue> {
-    const result = await greet.using({ runAfter: { hours: 1 } }).enqueue("Ada");
-    await pool.query(`update ${schema}.tasks_results set due = 0, run_after = 0`);
-    return result;
-  }
-
-  /** A pool that tells when a statement was first carried out, and hands out its answer after that. */
-  function watchedPool(pattern: RegExp, told: () => Promise<unknown>): typeof pool {
-    const watched = createPool(3);
-    const query = watched.query.bind(watched) as (statement: { text: string }) => Promise<unknown>;
-    let isTold = false;
-    watched.query = (async (statement: { text: string }) => {
-      const answer = await query(statement);
-      if (!isTold && pattern.test(statement.text)) {
-        isTold = true;
-        await told();
-      }
-      return answer;
-    }) as typeof watched.query;
-    return watched;
   }
 });
 
@@ -394,6 +341,7 @@ describe("plans on PostgreSQL", () => {
   it("use the indexes, on an empty table and on one of mostly history", async () => {
     const { schema, backend } = await open();
     const statements = postgresStatements(tableNames(undefined, schema));
+    const inserts = postgresInsertStatements(tableNames(undefined, schema));
     const client = await pool.connect();
     onTestFinished(() => client.release(true));
     onTestFinished(() => backend.close());
@@ -401,22 +349,34 @@ describe("plans on PostgreSQL", () => {
       "set enable_seqscan = off; set enable_bitmapscan = off; set jit = off; set plan_cache_mode = force_generic_plan",
     );
     const names = "{a,b}";
-    const claim = ["s", '["w"]', '"w"', "default", names, 10, "default", 1];
+    const claim = ["s", '["w"]', '"w"', "default", names, 10, "default"];
     const cases: readonly (readonly [string, readonly unknown[], string])[] = [
       [statements.claimQueue, claim, "tasks_results_ready"],
-      [statements.claimQueues, [...claim.slice(0, 6), "{default,other}", 1], "tasks_results_ready"],
-      [statements.claimAll, [...claim.slice(0, 6), "{}", 1], "tasks_results_ready"],
+      [
+        statements.claimQueues,
+        [...claim.slice(0, 6), "{default,other}", 30, 30],
+        "tasks_results_ready",
+      ],
+      [statements.claimAll, [...claim.slice(0, 6), "{}", 30, 30], "tasks_results_ready"],
       [statements.readyInMs, ["default", names, "{default}"], "tasks_results_ready"],
-      [statements.promote, ["default", names, "{default}", 10], "tasks_results_scheduled"],
-      [statements.promoteOfAll, ["default", names, "{}", 10], "tasks_results_scheduled"],
-      [statements.succeed, ["{1}", '{"1 1":"1"}'], "tasks_results_pkey"],
-      [statements.succeedById, ["{x}", '{"x 1":"1"}', "{1}"], "tasks_results_pkey"],
-      [statements.succeedById, ["{x}", '{"x 1":"1"}', "{1}"], "tasks_results_given_id"],
-      [statements.lockRow, ["x", 1, "default"], "tasks_results_pkey"],
-      [statements.lockRow, ["x", 1, "default"], "tasks_results_given_id"],
-      [statements.readStates, ["{x}", "{1}"], "tasks_results_pkey"],
-      [statements.findLost, ["default", 10], "tasks_results_running"],
-      [statements.readUnique, ["default", "k"], "tasks_results_unique"],
+      [statements.readyInMsOfAll, ["default", names, "{}"], "tasks_results_scheduled"],
+      [statements.claimQueue, claim, "tasks_results_scheduled_queue"],
+      [statements.succeed, ["{1}", '{"x 1 s":"1"}'], "tasks_results_pkey"],
+      [statements.succeedById, ["{x}", '{"x 1 s":"1"}', "{1}", "default"], "tasks_results_pkey"],
+      [
+        statements.succeedById,
+        ["{x}", '{"x 1 s":"1"}', "{1}", "default"],
+        "tasks_results_given_id",
+      ],
+      [statements.lockRows, ["{x}", "{1}", "default"], "tasks_results_pkey"],
+      [statements.lockRows, ["{x}", "{1}", "default"], "tasks_results_given_id"],
+      [statements.saveRows, ["{x}", '{"x":[1]}', "{1}", "default"], "tasks_results_pkey"],
+      [statements.readStates, ["{x}", "{1}", "default"], "tasks_results_pkey"],
+      [statements.readSessions, ["default"], "tasks_results_running"],
+      [statements.lockLost, ["default", "{s}", 10], "tasks_results_running"],
+      [inserts.findIds, ["default", "{x}", "{1}"], "tasks_results_given_id"],
+      [inserts.findKeys, ["default", "{k}"], "tasks_unique_keys_pkey"],
+      [inserts.findKeys, ["default", "{k}"], "tasks_results_pkey"],
       [statements.deleteFinished, ["default", 4, 1, 10], "tasks_results_finished"],
       [newestOf(schema, 3), ["default", 51], "tasks_results_running"],
       [newestOf(schema, 5), ["default", 51], "tasks_results_failed"],

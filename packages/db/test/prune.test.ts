@@ -1,5 +1,6 @@
 import { createId, task, withBackends } from "@tasks/core";
 import { DatabaseBackend } from "@tasks/db";
+import type { RowDataPacket } from "mysql2/promise";
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { createFolder } from "./support/folder.ts";
@@ -12,6 +13,9 @@ const schema = `t_${createId()}`;
 const databases = createDatabases(createMariadbPool());
 afterAll(() => pool.query(`drop schema if exists ${schema} cascade`));
 
+const fail = task({ name: "prune.fail" }, () => {
+  throw new Error("It fails.");
+});
 const note = task({ name: "prune.note" }, (index: number) => index);
 
 const DATABASES = {
@@ -48,4 +52,46 @@ describe.each(Object.entries(DATABASES))("prune on %s", (_name, open) => {
       await running;
     });
   });
+});
+
+describe("prune on MariaDB", () => {
+  it("keeps a failure that is new, where a retry failed between the poll and the delete", async () => {
+    const { name, backend } = await databases.open();
+    onTestFinished(() => backend.close());
+    const mariadb = createMariadbPool();
+    const connection = await mariadb.getConnection();
+    onTestFinished(async () => {
+      // After a failure too: the lock would hold up prune() and the drop of the database.
+      await connection.rollback();
+      connection.release();
+    });
+    await withBackends({ default: backend }, async () => {
+      const { id } = await fail.enqueue();
+      await (await backend.createWorker({ batch: true })).run();
+      // The retry: holds the row until it has failed anew.
+      const table = `${name}.tasks_results`;
+      await connection.beginTransaction();
+      await connection.query(`select id from ${table} where id = ? for update`, [id]);
+      const pruning = backend.prune({ minAgeMs: 0, failedMinAgeMs: 0 });
+      // It is awaited below, unless the test fails before.
+      pruning.catch(() => undefined);
+      await expect
+        .poll(
+          async () =>
+            (
+              await mariadb.query<RowDataPacket[]>(
+                "select * from information_schema.innodb_lock_waits",
+              )
+            )[0],
+          // The server renews this table only when nobody has read it for 100 ms.
+          { timeout: 10_000, interval: 250 },
+        )
+        .not.toEqual([]);
+      const anew = "floor(unix_timestamp(now(3)) * 1000) + 1000";
+      await connection.query(`update ${table} set finished_at = ${anew} where id = ?`, [id]);
+      await connection.commit();
+      expect(await pruning).toBe(0);
+      expect((await backend.getResult(id)).status).toBe("FAILED");
+    });
+  }, 30_000);
 });

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { sqliteMigrations } from "../src/dialects/sqlite-migrations.ts";
-import { claimStatement, sqliteStatements } from "../src/dialects/sqlite-statements.ts";
+import { sqliteStatements } from "../src/dialects/sqlite-statements.ts";
 import { tableNames } from "../src/tables.ts";
 
 const tables = tableNames();
@@ -44,34 +44,42 @@ describe("plans", () => {
   });
 
   it.each([
-    ["claim of one queue", claimStatement(tables, 1), "tasks_results_ready"],
-    ["claim of three queues", claimStatement(tables, 3), "tasks_results_ready"],
-    ["claim by id", statements.claimOne, "INTEGER PRIMARY KEY"],
-    ["head of a queue", statements.head, "tasks_results_ready"],
-    ["queues with ready rows", statements.readyQueues, "tasks_results_ready"],
-    ["unknown tasks", statements.unknownTasks, "tasks_results_ready"],
-    ["look for due rows", statements.hasDue, "tasks_results_scheduled"],
-    ["next due row", statements.nextScheduled, "tasks_results_scheduled"],
-    ["promotion", statements.promote, "tasks_results_scheduled"],
+    ["claim of one queue", statements.claimQueue.sql, "tasks_results_ready"],
+    ["claim of several queues", statements.claimQueues.sql, "tasks_results_ready"],
+    ["claim of due rows", statements.ofQueues.claim.sql, "tasks_results_scheduled_queue"],
+    ["claim of due rows of all queues", statements.ofAll.claim.sql, "tasks_results_scheduled "],
+    ["claim by id", statements.claimOne.sql, "INTEGER PRIMARY KEY"],
+    ["queues with ready rows", statements.ofQueues.readyQueues.sql, "tasks_results_ready"],
+    ["queues of all with ready rows", statements.ofAll.readyQueues.sql, "tasks_results_ready"],
+    ["queues with scheduled rows", statements.scheduledQueues.sql, "tasks_results_scheduled_queue"],
+    ["unknown tasks", statements.ofQueues.unknownReady.sql, "tasks_results_ready"],
+    ["unknown due tasks", statements.ofQueues.unknownDue.sql, "tasks_results_scheduled_queue"],
+    ["search for due rows", statements.ofQueues.hasDue.sql, "tasks_results_scheduled_queue"],
+    ["search for due rows of all", statements.ofAll.hasDue.sql, "tasks_results_scheduled "],
+    ["next due row", statements.ofQueues.nextDue.sql, "tasks_results_scheduled_queue"],
+    ["next due row of all", statements.ofAll.nextDue.sql, "tasks_results_scheduled "],
     ["success", statements.succeed, "INTEGER PRIMARY KEY"],
-    ["row by id", statements.readRow, "INTEGER PRIMARY KEY"],
+    ["row by id", statements.readRows, "INTEGER PRIMARY KEY"],
     ["save of a row", statements.saveRow, "INTEGER PRIMARY KEY"],
     ["states of rows", statements.readStates, "INTEGER PRIMARY KEY"],
-    ["holder of a unique key", statements.readUnique, "tasks_results_unique"],
-    ["end of a window", statements.releaseWindow, "tasks_results_unique"],
-    ["lost attempts", statements.findLost, "tasks_results_running"],
+    ["holder of a unique key", statements.readHolder, "PRIMARY KEY"],
+    ["keys of deleted rows", statements.deleteKeys, "tasks_unique_keys_holder"],
+    ["sessions", statements.readSessions, "tasks_results_running"],
+    ["lost attempts", statements.readLost, "tasks_results_running"],
     ["prune", statements.deleteFinished, "tasks_results_finished"],
     ["prune of queues", statements.deleteFinishedOf, "tasks_results_finished"],
     ["count to prune", statements.countFinished, "tasks_results_finished"],
   ])("use an index for the %s", (_what, sql, index) => {
     const plan = planOf(sql);
-    expect(plan.join("\n")).toContain(index);
+    expect(plan.join(" \n")).toContain(index);
     expect(plan.filter((step) => step.startsWith("SCAN tasks_"))).toEqual([]);
   });
 
   it.each([
-    ["claim", claimStatement(tables, 1)],
-    ["head", statements.head],
+    ["claim", statements.claimQueue.sql],
+    ["search for due rows", statements.ofQueues.hasDue.sql],
+    ["search for due rows of all", statements.ofAll.hasDue.sql],
+    ["next due row", statements.ofQueues.nextDue.sql],
     ["prune", statements.deleteFinished],
   ])("sort nothing for the %s", (_what, sql) => {
     expect(planOf(sql).filter((step) => step.includes("TEMP B-TREE"))).toEqual([]);

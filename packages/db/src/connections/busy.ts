@@ -1,4 +1,7 @@
+import { setImmediate } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
+
+import { monotonicNow } from "@tasks/core/worker";
 
 import { isBusy } from "./errors.ts";
 
@@ -21,7 +24,7 @@ export async function whileBusy<T>(work: () => T | Promise<T>, limitMs: number):
       return await work();
     } catch (error) {
       if (!isBusy(error)) throw error;
-      const now = performance.now();
+      const now = monotonicNow();
       deadline ??= now + limitMs;
       if (now >= deadline) throw error;
     }

@@ -1,6 +1,13 @@
 import { BackendUnavailable, InvalidTask, TasksError, redact } from "@tasks/core";
+import { isError } from "@tasks/core/worker";
 
-import { isMysqlConflict, isMysqlDataError, mysqlAdvice } from "./mysql-errors.ts";
+import {
+  isMysqlConflict,
+  isMysqlDataError,
+  isMysqlPermanent,
+  isMysqlReadOnly,
+  mysqlAdvice,
+} from "./mysql-errors.ts";
 
 /** SQLite's primary result codes. */
 const BUSY = 5;
@@ -8,6 +15,9 @@ const LOCKED = 6;
 const TOOBIG = 18;
 const CONSTRAINT = 19;
 const MISMATCH = 20;
+const READONLY = 8;
+const CANTOPEN = 14;
+const NOTADB = 26;
 /** A transaction that began reading before someone else's commit cannot start to write. Waiting does not help. */
 const BUSY_SNAPSHOT = 517;
 
@@ -18,6 +28,9 @@ const CODE_NAMES: readonly (readonly [string, number])[] = [
   ["SQLITE_TOOBIG", TOOBIG],
   ["SQLITE_CONSTRAINT", CONSTRAINT],
   ["SQLITE_MISMATCH", MISMATCH],
+  ["SQLITE_READONLY", READONLY],
+  ["SQLITE_CANTOPEN", CANTOPEN],
+  ["SQLITE_NOTADB", NOTADB],
 ];
 
 /** SQLSTATEs of a statement or transaction that others stood in the way of: serialization failure, deadlock, lock not available. */
@@ -40,6 +53,11 @@ const SERVER_STATES: readonly string[] = [
   "XX", // the server's own mistakes
 ];
 
+/** Those of them that stay until someone changes the database: no such database, schema or table, or no right to it. */
+const PERMANENT_STATES: readonly string[] = ["28", "3D", "3F", "42"];
+/** A value that has to be unique is there already. */
+const UNIQUE_VIOLATION = "23505";
+
 /** The store is busy for the moment; the same statement may be tried again. */
 export function isBusy(error: unknown): boolean {
   if (CONFLICTS.includes(sqlState(error)) || isMysqlConflict(error)) return true;
@@ -47,9 +65,16 @@ export function isBusy(error: unknown): boolean {
   return code !== BUSY_SNAPSHOT && [BUSY, LOCKED].includes(code & 0xff);
 }
 
+/** The server, or this connection to it, takes no writes. */
+export function isReadOnly(error: unknown): boolean {
+  return (
+    sqlState(error) === "25006" || isMysqlReadOnly(error) || (sqliteCode(error) & 0xff) === READONLY
+  );
+}
+
 /** The server did not answer within the time it had; what became of the statement is not known. */
 export function isUnanswered(error: unknown): boolean {
-  return error instanceof Error && error.message === "Query read timeout";
+  return isError(error) && error.message === "Query read timeout";
 }
 
 /**
@@ -60,25 +85,67 @@ export function isUnanswered(error: unknown): boolean {
  */
 export function toTasksError(error: unknown, where: string): TasksError {
   if (TasksError.is(error)) return error;
-  const message = redact(messageOf(error));
+  const message = redact(driverMessage(error));
   const options = { cause: error };
   if ([TOOBIG, CONSTRAINT, MISMATCH].includes(sqliteCode(error) & 0xff)) {
     return new InvalidTask(`${where} refused a row: ${message}`, options);
   }
   const state = sqlState(error);
+  const sequence = lateSequence(error);
+  if (sequence !== undefined) {
+    return new BackendUnavailable(`${where}: ${message}. ${sequence}`, {
+      ...options,
+      isPermanent: true,
+    });
+  }
   if (state !== "" && !SERVER_STATES.some((prefix) => state.startsWith(prefix))) {
     return new InvalidTask(`${where} refused a row: ${message}`, options);
   }
   if (isMysqlDataError(error)) {
     return new InvalidTask(`${where} refused a row: ${message}${mysqlAdvice(error)}`, options);
   }
-  return new BackendUnavailable(`${where}: ${message}${advice(error, message)}`, options);
+  const isPermanent = staysUntilChanged(error, message);
+  return new BackendUnavailable(`${where}: ${message}${advice(error, message)}`, {
+    ...options,
+    isPermanent,
+  });
+}
+
+/** Nothing but a change of the database or its configuration helps. */
+function staysUntilChanged(error: unknown, message: string): boolean {
+  const state = sqlState(error);
+  return (
+    PERMANENT_STATES.some((prefix) => state.startsWith(prefix)) ||
+    isMysqlPermanent(error) ||
+    [READONLY, CANTOPEN, NOTADB].includes(sqliteCode(error) & 0xff) ||
+    /no such (?:table|column)/i.test(message)
+  );
+}
+
+/** What to do about a row number that was given out twice; `undefined` for every other error. */
+function lateSequence(error: unknown): string | undefined {
+  if (sqlState(error) !== UNIQUE_VIOLATION) return undefined;
+  const { constraint, table, schema } = error as Readonly<Record<string, unknown>>;
+  if (typeof constraint !== "string" || !constraint.endsWith("results_pkey")) return undefined;
+  return behindRows(String(schema), String(table));
+}
+
+/** What is wrong with a sequence that gives out numbers of rows that exist, and how it is mended. */
+export function behindRows(schema: string, table: string): string {
+  const [results, sequence] = [table, `${table}_seq`].map((name) => `"${schema}"."${name}"`);
+  return (
+    `The sequence ${sequence} is behind the rows of its table, as after a restore of one without the other. ` +
+    `Run: select setval('${sequence}', (select max(seq) from ${results}))`
+  );
 }
 
 function advice(error: unknown, message: string): string {
   if (isUnanswered(error)) return ". The server did not answer within answerLimitMs.";
   if (/no such table/i.test(message) || ["42P01", "3F000"].includes(sqlState(error))) {
     return ". Create the tables with `tasks migrate`, or `await backend.migrate()`.";
+  }
+  if (isReadOnly(error)) {
+    return ". This connection only reads: the server is a standby, or the session's transactions are read-only by default.";
   }
   const [, sequence] = /permission denied for sequence (\S+)/.exec(message) ?? [];
   if (sequence !== undefined)
@@ -101,7 +168,7 @@ function sqliteCode(error: unknown): number {
 }
 
 /** The five characters with which servers of the SQL standard name an error; empty when it is not theirs. */
-function sqlState(error: unknown): string {
+export function sqlState(error: unknown): string {
   if (typeof error !== "object" || error === null || !("code" in error)) return "";
   const { code } = error;
   return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code)
@@ -109,9 +176,11 @@ function sqlState(error: unknown): string {
     : "";
 }
 
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+/** What the driver said. */
+export function driverMessage(error: unknown): string {
+  if (!isError(error)) return String(error);
   // A host with several addresses fails with one error for each, and no message of its own.
-  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [];
-  return error.message !== "" || first === undefined ? error.message : messageOf(first);
+  const [first] =
+    "errors" in error && Array.isArray(error.errors) ? (error.errors as unknown[]) : [];
+  return error.message !== "" || first === undefined ? error.message : driverMessage(first);
 }

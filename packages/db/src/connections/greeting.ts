@@ -1,4 +1,7 @@
 import type { Socket } from "node:net";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+
+import { monotonicNow } from "@tasks/core/worker";
 
 /** How long the first byte of a server may take, and the answer to the first statement, in milliseconds. */
 export const GREETING_MS = 2000;
@@ -27,12 +30,12 @@ export function expectGreeting(socket: Socket): void {
 
 /** Tries something again that found no greeting, for as long as connecting may take. */
 export async function whileUngreeted<T>(work: () => Promise<T>): Promise<T> {
-  const untilMs = performance.now() + CONNECT_MS - GREETING_MS;
+  const untilMs = monotonicNow() + CONNECT_MS - GREETING_MS;
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof NoGreeting) || performance.now() > untilMs) throw error;
+      if (!(error instanceof NoGreeting) || monotonicNow() > untilMs) throw error;
     }
   }
 }

@@ -1,9 +1,12 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
 /** A statement as `mysql2` takes it. */
 export interface MysqlStatement {
   readonly sql: string;
   values?: unknown[];
   rowsAsArray?: boolean;
   nestTables?: boolean;
+  typeCast?: (field: unknown, next: () => unknown) => unknown;
 }
 
 type Answered = (error: unknown, answer: unknown) => void;

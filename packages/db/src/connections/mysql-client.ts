@@ -67,6 +67,10 @@ export interface MysqlExecutorOptions {
   readonly answerLimitMs?: number;
   /** The largest packet the server takes, if it is known already. */
   readonly maxPacket?: { bytes: number | undefined };
+  /** The client may have a `typeCast` of the user's, which changes values. */
+  readonly isForeign?: boolean;
+  /** Called with what the server says about the session after a statement that gave no rows. */
+  readonly onStatus?: (isInTransaction: boolean) => void;
   /** What each statement is run by. @default just that */
   readonly around?: <T>(statement: () => Promise<T>) => Promise<T>;
 }
@@ -83,6 +87,8 @@ export function mysqlExecutor(
   {
     answerLimitMs = 0,
     maxPacket = { bytes: undefined },
+    isForeign = false,
+    onStatus = () => undefined,
     around = (statement) => statement(),
   }: MysqlExecutorOptions = {},
 ): Executor {
@@ -90,6 +96,7 @@ export function mysqlExecutor(
     around(() => sendOnly(sql, params));
   const sendOnly = async (sql: string, params: readonly SqlValue[]): Promise<unknown> => {
     const statement: MysqlStatement = { sql, rowsAsArray: false, nestTables: false };
+    if (isForeign) statement.typeCast = (_field, next) => next();
     // Not every statement can be prepared; those without parameters need not be.
     if (params.length === 0) return answerOf("query", queryable, statement, answerLimitMs);
     if (isLarge(params)) await assertSize(params);
@@ -112,7 +119,11 @@ export function mysqlExecutor(
     const rows = await answerOf("query", queryable, statement, answerLimitMs);
     return Number((rows as readonly Row[])[0]?.["bytes"]);
   };
-  const run: Executor["run"] = async (sql, params) => affectedRows(await send(sql, params));
+  const run: Executor["run"] = async (sql, params) => {
+    const answer = await send(sql, params);
+    onStatus((statusOf(answer) & IN_TRANSACTION) !== 0);
+    return affectedRows(answer);
+  };
   return {
     query: async (sql, params) => (await send(sql, params)) as readonly Row[],
     run,
@@ -135,11 +146,11 @@ const AUTOCOMMIT = 2;
  */
 export function rawMysqlExecutor(connection: object): Executor {
   const queryable = toCore(connection);
-  const plain = mysqlExecutor(queryable);
+  const plain = mysqlExecutor(queryable, { isForeign: true });
   let checked: Promise<void> | undefined;
   const check = async (): Promise<void> => {
     const header = await answerOf("query", queryable, { sql: "do 0" }, 0);
-    const status = Number((header as { serverStatus?: unknown }).serverStatus);
+    const status = statusOf(header);
     if ((status & IN_TRANSACTION) !== 0 || (status & AUTOCOMMIT) === 0) return;
     throw new InvalidTask(
       "The transaction given is a connection of mysql2 without an open transaction. Call connection.beginTransaction() first.",
@@ -160,6 +171,10 @@ function isLarge(params: readonly SqlValue[]): boolean {
   let length = 0;
   for (const value of params) if (typeof value === "string") length += value.length;
   return length > UNMEASURED;
+}
+
+function statusOf(answer: unknown): number {
+  return isObject(answer) && "serverStatus" in answer ? Number(answer.serverStatus) : 0;
 }
 
 function affectedRows(answer: unknown): number {

@@ -1,14 +1,19 @@
+import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { BackendUnavailable } from "@tasks/core";
+import { monotonicNow } from "@tasks/core/worker";
 
 import type { Connection, Executor } from "../connection.ts";
+import type { Awaitable } from "../steps.ts";
 import { whileBusy } from "./busy.ts";
 import { toTasksError } from "./errors.ts";
 import { whileUngreeted } from "./greeting.ts";
 import { answerOf, discard } from "./mysql-answer.ts";
 import { mysqlExecutor, type MysqlClient, type MysqlCorePool } from "./mysql-client.ts";
 import { isBroken, isNetworkError } from "./mysql-errors.ts";
+import { COMMIT_MYSQL, pinMysqlSession, readMysqlPins, ROLLBACK_MYSQL } from "./mysql-session.ts";
+import type { SessionPins } from "./session-pins.ts";
 import { SilenceWatch, type Inquiry, type Watched } from "./silence-watch.ts";
 
 /** Options of a connection on a pool. */
@@ -38,27 +43,42 @@ const LOCK_SECONDS = 10;
 /** How long closing waits for statements under way, in milliseconds. */
 const CLOSE_MS = 2000;
 
+/** What is known about a pool and its connections. */
+class PoolState {
+  readonly maxPacket: { bytes: number | undefined } = { bytes: undefined };
+  /** When connections of the pool answered last, on the clock of `monotonicNow()`. */
+  readonly answeredAtMs: WeakMap<MysqlClient, number> = new WeakMap();
+  /** What sessions of the user's have to have changed while they are used. */
+  readonly pins: WeakMap<MysqlClient, SessionPins | null> = new WeakMap();
+  /** Connections in use. */
+  readonly clients: Set<MysqlClient> = new Set();
+  /** When a connection broke or stopped answering last, on the same clock. */
+  troubleAtMs: number = Number.NEGATIVE_INFINITY;
+  isClosed = false;
+}
+
 /** A connection on a pool of `mysql2`. */
 export class MysqlConnection implements Connection {
   readonly #pool: MysqlCorePool;
   readonly #options: MysqlConnectionOptions;
   readonly #begin: readonly string[];
-  /** 0 for as long as it takes. */
-  #answerLimitMs: number;
-  readonly #maxPacket: { bytes: number | undefined } = { bytes: undefined };
-  /** When connections of the pool answered last, on the clock of `performance.now()`. */
-  readonly #answeredAtMs = new WeakMap<MysqlClient, number>();
-  readonly #clients = new Set<MysqlClient>();
+  /** 0 for no limit. */
+  readonly #answerLimitMs: number;
   readonly #silence: SilenceWatch;
-  /** When a connection broke or fell silent last, on the same clock. */
-  #troubleAtMs = Number.NEGATIVE_INFINITY;
-  #isClosed = false;
+  readonly #state: PoolState;
+  #impatient: MysqlConnection | undefined;
 
-  constructor(pool: MysqlCorePool, options: MysqlConnectionOptions) {
+  constructor(
+    pool: MysqlCorePool,
+    options: MysqlConnectionOptions,
+    state: PoolState = new PoolState(),
+    answerLimitMs: number = options.answerLimitMs,
+  ) {
     this.#pool = pool;
     this.#options = options;
-    this.#answerLimitMs = options.answerLimitMs;
+    this.#answerLimitMs = answerLimitMs;
     this.#silence = new SilenceWatch(options.inquiry);
+    this.#state = state;
     this.#begin = options.owned ? ["start transaction read write"] : BEGIN_MYSQL;
   }
 
@@ -71,44 +91,55 @@ export class MysqlConnection implements Connection {
   readonly runMany: Executor["runMany"] = (sql, paramLists) =>
     this.transaction((executor) => executor.runMany(sql, paramLists));
 
-  async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (executor: Executor) => Awaitable<T>): Promise<T> {
     return this.#patiently(async (executor) => {
       for (const statement of this.#begin) await executor.run(statement, []);
       try {
         const result = await work(executor);
-        await executor.run("commit", []);
+        await executor.run(COMMIT_MYSQL, []);
         return result;
       } catch (error) {
         // The error that led here says more. A connection that cannot roll back is broken, and given up.
-        await executor.run("rollback", []).catch(() => undefined);
+        await executor.run(ROLLBACK_MYSQL, []).catch(() => undefined);
         throw error;
       }
     });
   }
 
+  get impatient(): Connection {
+    this.#impatient ??= new MysqlConnection(
+      this.#pool,
+      { ...this.#options, busyLimitMs: 0 },
+      this.#state,
+    );
+    return this.#impatient;
+  }
+
   get unhurried(): Connection {
-    const unhurried = new MysqlConnection(this.#pool, this.#options);
-    unhurried.#answerLimitMs = 0;
-    return unhurried;
+    // The state belongs to the pool: a connection must not be set up twice.
+    return new MysqlConnection(this.#pool, this.#options, this.#state, 0);
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#state.isClosed) return;
+    this.#state.isClosed = true;
     if (!this.#options.owned) return;
     const ending = new Promise<void>((resolve) => {
       this.#pool.end(() => resolve());
     });
-    // A server that does not answer is not waited for.
-    await Promise.race([ending, sleep(CLOSE_MS, undefined, { ref: false })]);
-    for (const client of this.#clients) discard(client);
+    const over = new AbortController();
+    // Idle connections do not keep the process alive: the limit does, until they have ended. A server that does not answer is not waited for.
+    const limit = sleep(CLOSE_MS, undefined, { signal: over.signal }).catch(() => undefined);
+    await Promise.race([ending, limit]);
+    over.abort();
+    for (const client of this.#state.clients) discard(client);
   }
 
   async #patiently<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
     const { where, busyLimitMs } = this.#options;
     try {
       return await whileBusy(() => {
-        if (this.#isClosed) throw new BackendUnavailable(`${where}: it was closed.`);
+        if (this.#state.isClosed) throw new BackendUnavailable(`${where}: it was closed.`);
         return whileUngreeted(() => this.#once(work));
       }, busyLimitMs);
     } catch (error) {
@@ -116,32 +147,63 @@ export class MysqlConnection implements Connection {
     }
   }
 
-  async #once<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+  async #once<T>(work: (executor: Executor) => Awaitable<T>): Promise<T> {
     const { owned } = this.#options;
     const client = await this.#acquire();
-    this.#clients.add(client);
+    this.#state.clients.add(client);
     let broken: unknown;
     const guarded = failFast((error) => {
       broken = error;
-      if (isNetworkError(error)) this.#troubleAtMs = performance.now();
+      if (isNetworkError(error)) this.#state.troubleAtMs = monotonicNow();
     });
+    let isInTransaction = false;
     const executor = mysqlExecutor(client, {
       answerLimitMs: this.#answerLimitMs,
-      maxPacket: this.#maxPacket,
+      maxPacket: this.#state.maxPacket,
+      isForeign: !owned,
+      onStatus: (isOpen) => {
+        isInTransaction = isOpen;
+      },
       around: (statement) => guarded(() => this.#watch(client, statement)),
     });
+    let pins: SessionPins | null = null;
     try {
-      return await work(executor);
+      if (!owned) pins = await this.#pin(client, executor);
+      const result = await work(executor);
+      // The application has turned autocommit off since the session was looked at.
+      if (isInTransaction) {
+        await executor.run(COMMIT_MYSQL, []);
+        this.#state.pins.delete(client);
+      }
+      return result;
     } finally {
-      this.#clients.delete(client);
+      // A session that cannot be given back as it was is not given back.
+      if (pins !== null && broken === undefined) {
+        await executor.run(pins.restore, []).catch((error: unknown) => {
+          broken = error;
+        });
+      }
+      this.#state.clients.delete(client);
       if (broken === undefined) {
-        this.#answeredAtMs.set(client, performance.now());
+        this.#state.answeredAtMs.set(client, monotonicNow());
         if (owned) setAlive(client, false);
         client.release();
       } else {
         discard(client);
       }
     }
+  }
+
+  /** Makes a session of the user's fit for our statements. It is looked at once. */
+  async #pin(client: MysqlClient, executor: Executor): Promise<SessionPins | null> {
+    const { pins: known } = this.#state;
+    let pins = known.get(client);
+    if (pins === undefined) {
+      pins = (await readMysqlPins(executor)) ?? null;
+      known.set(client, pins);
+    }
+    if (pins !== null) await executor.run(pins.pin, []);
+    return pins;
   }
 
   /** Runs a statement on a client under watch. */
@@ -164,16 +226,15 @@ export class MysqlConnection implements Connection {
     for (;;) {
       const client = await this.#getConnection();
       if (!this.#options.owned) return client;
-      const answeredAtMs = this.#answeredAtMs.get(client);
+      // Whoever awaits an answer must find the process alive.
+      setAlive(client, true);
+      const answeredAtMs = this.#state.answeredAtMs.get(client);
       if (answeredAtMs === undefined) {
         await this.#setUp(client);
         return client;
       }
       // Whatever broke another connection may have silenced this one too.
-      if (answeredAtMs >= this.#troubleAtMs) {
-        setAlive(client, true);
-        return client;
-      }
+      if (answeredAtMs >= this.#state.troubleAtMs) return client;
       discard(client);
     }
   }
@@ -224,7 +285,8 @@ function settings(answerLimitMs: number): readonly string[] {
   const idleSeconds = Math.ceil(answerLimitMs / 1000);
   return [
     "set session transaction isolation level read committed",
-    `set session innodb_lock_wait_timeout = ${lockSeconds}, sql_mode = 'STRICT_TRANS_TABLES' /*M! , idle_transaction_timeout = ${idleSeconds} */`,
+    `set ${pinMysqlSession()}`,
+    `set session innodb_lock_wait_timeout = ${lockSeconds} /*M! , idle_transaction_timeout = ${idleSeconds} */`,
   ];
 }
 

@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { BackendUnavailable } from "@tasks/core";
+import { BackendUnavailable, TasksError } from "@tasks/core";
+import { isError } from "@tasks/core/worker";
 
 import type { Connection, Executor } from "../connection.ts";
+import { toText } from "../rows.ts";
+import type { Awaitable } from "../steps.ts";
 import { whileBusy } from "./busy.ts";
-import { isUnanswered, toTasksError } from "./errors.ts";
+import { isUnanswered, sqlState, toTasksError } from "./errors.ts";
 import { whileUngreeted } from "./greeting.ts";
 import { pgExecutor, type PgListener, type PgPool } from "./pg-client.ts";
 import { listen } from "./pg-listen.ts";
+import type { SessionPins } from "./session-pins.ts";
 
 /** Options of a connection on a pool. */
 export interface PgConnectionOptions {
@@ -30,6 +34,30 @@ export interface PgConnectionOptions {
 /** Starts a transaction that reads what others have committed, whatever the server's default is. */
 export const BEGIN_POSTGRES = "begin isolation level read committed";
 
+/** A write in a transaction that only reads, as after a failover to a standby. */
+const READ_ONLY = "25006";
+
+/** The transactions of a connection see what others have committed, unless they say otherwise. */
+async function readsCommitted(executor: Executor): Promise<boolean> {
+  return (await readIsolation(executor)).startsWith("read ");
+}
+
+/** What sessions of a Kysely's have to have changed while they are used. */
+export async function readPgPins(executor: Executor): Promise<SessionPins | undefined> {
+  const isolation = await readIsolation(executor);
+  if (isolation.startsWith("read ")) return undefined;
+  const set = "set session characteristics as transaction isolation level";
+  return { pin: `${set} read committed`, restore: `${set} ${isolation}` };
+}
+
+async function readIsolation(executor: Executor): Promise<string> {
+  const [row] = await executor.query(
+    "select current_setting('default_transaction_isolation') as isolation",
+    [],
+  );
+  return toText(row?.["isolation"]);
+}
+
 /** How long closing waits for statements under way, in milliseconds. */
 const LAST_ANSWERS_MS = 2000;
 /** How long connections may take over their goodbye, in milliseconds; nobody waits for it. */
@@ -39,14 +67,16 @@ const GOODBYE_MS = 500;
 export class PgConnection implements Connection {
   readonly #pool: PgPool;
   readonly #options: PgConnectionOptions;
-  readonly #alone: Executor;
+  /** Statements that stand alone read what others have committed; otherwise each gets a transaction that does. */
+  #readsCommitted: boolean | undefined;
   readonly listen?: NonNullable<Connection["listen"]>;
+  #impatient: PgConnection | undefined;
   #isClosed = false;
 
   constructor(pool: PgPool, options: PgConnectionOptions) {
     this.#pool = pool;
     this.#options = options;
-    this.#alone = pgExecutor(pool, options.named, options.answerLimitMs);
+    if (options.isSet) this.#readsCommitted = true;
     const { createListener, where } = options;
     if (createListener !== null) {
       this.listen = async (channel, notified) => {
@@ -59,21 +89,30 @@ export class PgConnection implements Connection {
     }
   }
 
+  get impatient(): Connection {
+    this.#impatient ??= new PgConnection(this.#pool, {
+      ...this.#options,
+      busyLimitMs: 0,
+      breakOff: null,
+    });
+    return this.#impatient;
+  }
+
   get unhurried(): Connection {
     return new PgConnection(this.#pool, { ...this.#options, answerLimitMs: 0, breakOff: null });
   }
 
   readonly query: Executor["query"] = (sql, params) =>
-    this.#patiently(() => this.#alone.query(sql, params));
+    this.#patiently(() => this.#alone((executor) => executor.query(sql, params)));
 
   readonly run: Executor["run"] = (sql, params) =>
-    this.#patiently(() => this.#alone.run(sql, params));
+    this.#patiently(() => this.#alone((executor) => executor.run(sql, params)));
 
   readonly runMany: Executor["runMany"] = (sql, paramLists) =>
     this.transaction((executor) => executor.runMany(sql, paramLists));
 
-  async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
-    return this.#patiently(() => this.#once(work));
+  async transaction<T>(work: (executor: Executor) => Awaitable<T>): Promise<T> {
+    return this.#patiently(() => this.#inTransaction(work));
   }
 
   async close(): Promise<void> {
@@ -92,7 +131,17 @@ export class PgConnection implements Connection {
     breakOff(isIdle === true ? GOODBYE_MS : 0);
   }
 
-  async #once<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+  async #alone<T>(work: (executor: Executor) => Awaitable<T>): Promise<T> {
+    this.#readsCommitted ??= await this.#withClient(readsCommitted);
+    return this.#readsCommitted ? this.#withClient(work) : this.#inTransaction(work);
+  }
+
+  #inTransaction<T>(work: (executor: Executor) => Awaitable<T>): Promise<T> {
+    const begin = BEGIN_POSTGRES + this.#localSettings();
+    return this.#withClient((executor) => inTransaction(executor, begin, work));
+  }
+
+  async #withClient<T>(work: (executor: Executor) => Awaitable<T>): Promise<T> {
     const client = await this.#pool.connect();
     let failure: unknown;
     // Without a listener, a connection that breaks between two statements would end the process.
@@ -102,11 +151,7 @@ export class PgConnection implements Connection {
     client.on("error", onError);
     try {
       const { named, answerLimitMs } = this.#options;
-      return await inTransaction(
-        pgExecutor(client, named, answerLimitMs),
-        BEGIN_POSTGRES + this.#localSettings(),
-        work,
-      );
+      return await work(pgExecutor(client, named, answerLimitMs));
     } catch (error) {
       failure ??= isBroken(error) ? error : undefined;
       throw error;
@@ -141,7 +186,7 @@ export class PgConnection implements Connection {
 async function inTransaction<T>(
   executor: Executor,
   begin: string,
-  work: (executor: Executor) => Promise<T>,
+  work: (executor: Executor) => Awaitable<T>,
 ): Promise<T> {
   await executor.run(begin, []);
   try {
@@ -165,12 +210,16 @@ class UnfinishedTransaction extends Error {
   override readonly name = "UnfinishedTransaction";
   readonly code: unknown;
   constructor(error: unknown, cause: unknown) {
-    super(error instanceof Error ? error.message : String(error), { cause });
+    super(isError(error) ? error.message : String(error), { cause });
     this.code =
       typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
   }
 }
 
+/** The connection is of no use any more: nobody knows what it is doing, the server ends it, or it leads to a server that only reads. */
 function isBroken(error: unknown): boolean {
-  return error instanceof UnfinishedTransaction;
+  if (error instanceof UnfinishedTransaction || isUnanswered(error)) return true;
+  if (TasksError.is(error)) return false;
+  const state = sqlState(error);
+  return state === "" || state === READ_ONLY || state.startsWith("57P") || state.startsWith("08");
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Connection, Notified } from "../connection.ts";
@@ -55,7 +56,9 @@ export async function listen(
   try {
     await client.connect();
     // Shared by all who listen. It ends with the connection.
-    await ask(`listen "${channel}"; select pg_advisory_lock_shared(${listenersLock(channel)})`);
+    await ask(
+      `listen "${channel.replaceAll('"', '""')}"; select pg_advisory_lock_shared(${listenersLock(channel)})`,
+    );
   } catch (error) {
     await close();
     throw error;

@@ -1,3 +1,7 @@
+import { setTimeout } from "node:timers";
+
+import { monotonicNow } from "@tasks/core/worker";
+
 /** How long an answer is awaited before the server is asked about it, in milliseconds. */
 const PATIENCE_MS = 1000;
 /** The pause after a question that found nothing, in milliseconds. */
@@ -27,7 +31,10 @@ export interface Inquiry {
   end(serverIds: readonly number[]): Promise<void>;
 }
 
-/** When a connection was taken into use, on the clock of `performance.now()`, and what had been sent on it by then. */
+/**
+ * When a connection was taken into use, on the clock of `monotonicNow()`, and what had been sent on
+ * it by then.
+ */
 interface Begin {
   readonly atMs: number;
   readonly bytes: number;
@@ -48,7 +55,7 @@ export class SilenceWatch {
   }
 
   begin(watched: Watched): void {
-    this.#inUse.set(watched, { atMs: performance.now(), bytes: watched.bytesWritten() });
+    this.#inUse.set(watched, { atMs: monotonicNow(), bytes: watched.bytesWritten() });
     if (this.#timer === undefined) this.#lookIn(PATIENCE_MS);
   }
 
@@ -69,7 +76,7 @@ export class SilenceWatch {
   }
 
   #overdue(): readonly Watched[] {
-    const nowMs = performance.now();
+    const nowMs = monotonicNow();
     return [...this.#inUse]
       .filter(([watched, { atMs, bytes }]) => {
         const travelMs = (watched.bytesWritten() - bytes) / SLOWEST;

@@ -1,9 +1,11 @@
 import { BackendUnavailable } from "@tasks/core";
 
-import type { Connection, Executor, Row, SqlValue } from "../connection.ts";
+import type { Connection, DirectExecutor, Executor, Row, SqlValue } from "../connection.ts";
+import type { Awaitable } from "../steps.ts";
 import { whileBusy } from "./busy.ts";
 import { isBusy, toTasksError } from "./errors.ts";
 import { Mutex } from "./mutex.ts";
+import type { SqliteFile } from "./sqlite-file.ts";
 import type { SqliteHandle } from "./sqlite-handle.ts";
 
 /** Options of a connection on a synchronous handle. */
@@ -14,6 +16,8 @@ export interface SqliteConnectionOptions {
   readonly busyLimitMs: number;
   /** `close()` closes the handle. */
   readonly owned: boolean;
+  /** The file it is on; absent for a database that has none. */
+  readonly file?: SqliteFile | undefined;
 }
 
 /** A connection on a handle of `node:sqlite`, better-sqlite3 or libsql. */
@@ -39,26 +43,30 @@ export class SqliteConnection implements Connection {
   }
 
   runMany(sql: string, paramLists: readonly (readonly SqlValue[])[]): Promise<readonly number[]> {
-    return this.transaction((executor) => executor.runMany(sql, paramLists));
+    return this.transaction((executor) => (executor.direct ?? executor).runMany(sql, paramLists));
   }
 
-  async transaction<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (executor: Executor) => Awaitable<T>): Promise<T> {
     return this.#patiently(() => this.#once(work));
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#options.file?.close();
     if (!this.#options.owned) return;
     // Work that has begun ends first.
     await this.#mutex.run(async () => this.#handle.close());
   }
 
-  async #once<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+  async #once<T>(work: (executor: Executor) => Awaitable<T>): Promise<T> {
     this.#assertUsable();
     this.#handle.prepare("begin immediate").run([]);
     try {
-      const result = await work(this.#inside);
+      const result = work(this.#inside);
+      // The application may use the connection at the next turn, and its writes would go with a
+      // rollback.
+      if (result instanceof Promise) throw new TypeError("A transaction on SQLite must not wait.");
       this.#handle.prepare("commit").run([]);
       return result;
     } catch (error) {
@@ -81,6 +89,7 @@ export class SqliteConnection implements Connection {
     // Whoever has a transaction open on this connection may read in it.
     if (isFree && (readsOnly || !this.#handle.inTransaction())) {
       try {
+        this.#options.file?.assertInPlace();
         return statement();
       } catch (error) {
         if (!isBusy(error)) throw toTasksError(error, this.#options.where);
@@ -103,6 +112,7 @@ export class SqliteConnection implements Connection {
 
   #assertUsable(readsOnly = false): void {
     if (this.#isClosed) throw new BackendUnavailable(`${this.#options.where}: it was closed.`);
+    this.#options.file?.assertInPlace();
     // A statement now would join the caller's transaction, and go with it when it is rolled back.
     if (!readsOnly && this.#handle.inTransaction()) throw new OpenTransaction();
   }
@@ -114,13 +124,20 @@ function isRead(sql: string): boolean {
 
 /** Runs statements on a handle as it stands, inside whatever transaction is open. */
 export function sqliteExecutor(handle: SqliteHandle): Executor {
-  return {
-    query: async (sql, params) => handle.prepare(sql).all(params),
-    run: async (sql, params) => handle.prepare(sql).run(params),
-    runMany: async (sql, paramLists) => {
+  const direct: DirectExecutor = {
+    query: (sql, params) => handle.prepare(sql).all(params),
+    run: (sql, params) => handle.prepare(sql).run(params),
+    runMany: (sql, paramLists) => {
       const statement = handle.prepare(sql);
       return paramLists.map((params) => statement.run(params));
     },
+    inTransaction: () => handle.inTransaction(),
+  };
+  return {
+    query: async (sql, params) => direct.query(sql, params),
+    run: async (sql, params) => direct.run(sql, params),
+    runMany: async (sql, paramLists) => direct.runMany(sql, paramLists),
+    direct,
   };
 }
 

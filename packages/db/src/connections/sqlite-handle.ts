@@ -1,3 +1,5 @@
+import { isError } from "@tasks/core/worker";
+
 import type { Row, SqlValue } from "../connection.ts";
 
 /** A prepared statement, whichever library made it. */
@@ -13,6 +15,7 @@ export interface SqliteHandle {
   prepare(sql: string): SqliteStatement;
   /** Someone has a transaction open. */
   inTransaction(): boolean;
+  isOpen(): boolean;
   /** Absolute path of the database's file; `null` when it is in memory. */
   file(): string | null;
   close(): void;
@@ -24,8 +27,10 @@ export interface NodeSqliteDatabase {
     all(...params: SqlValue[]): unknown[];
     run(...params: SqlValue[]): { changes: number | bigint };
     setReadBigInts(enabled: boolean): void;
+    setReturnArrays?(enabled: boolean): void;
   };
   readonly isTransaction?: boolean;
+  readonly isOpen?: boolean;
   exec(sql: string): void;
   close(): void;
 }
@@ -36,8 +41,10 @@ export interface BetterSqliteDatabase {
     readonly reader: boolean;
     all(params: unknown): unknown[];
     run(params: unknown): { changes: number | bigint };
+    safeIntegers?(enabled: boolean): unknown;
   };
   readonly inTransaction: boolean;
+  readonly open?: boolean;
   close(): unknown;
 }
 
@@ -67,16 +74,28 @@ function fromNodeSqlite(database: NodeSqliteDatabase): SqliteHandle {
   return {
     library: "node:sqlite",
     prepare: cached((sql) => {
-      const statement = database.prepare(sql);
+      const statement = prepareNode(database, sql);
       return {
         all: (params) => readAll(database, statement, sql, params),
         run: (params) => Number(statement.run(...params).changes),
       };
     }),
     inTransaction: () => database.isTransaction === true,
-    file: () => fileOf(database),
+    isOpen: () => database.isOpen !== false,
+    file: () => fileOf(prepareNode(database, MAIN_FILE).all() as { file?: unknown }[]),
     close: () => database.close(),
   };
+}
+
+/** Options of the user's connection change what rows look like; statements may say otherwise. */
+function prepareNode(
+  database: NodeSqliteDatabase,
+  sql: string,
+): ReturnType<NodeSqliteDatabase["prepare"]> {
+  const statement = database.prepare(sql);
+  statement.setReadBigInts(false);
+  statement.setReturnArrays?.(false);
+  return statement;
 }
 
 /** One integer that JavaScript cannot hold makes `node:sqlite` fail the whole statement. Reading must go on around it. */
@@ -89,11 +108,11 @@ function readAll(
   try {
     return statement.all(...params) as Row[];
   } catch (error) {
-    const isRange = error instanceof Error && "code" in error && error.code === "ERR_OUT_OF_RANGE";
+    const isRange = isError(error) && "code" in error && error.code === "ERR_OUT_OF_RANGE";
     // Only what changes nothing may run twice.
     if (!isRange || !/^\s*select/i.test(sql)) throw error;
   }
-  const careful = database.prepare(sql);
+  const careful = prepareNode(database, sql);
   careful.setReadBigInts(true);
   return (careful.all(...params) as Row[]).map((row) =>
     Object.fromEntries(
@@ -112,20 +131,22 @@ function fromBetterSqlite(database: BetterSqliteDatabase): SqliteHandle {
     library,
     prepare: cached((sql) => {
       const statement = database.prepare(sql);
+      statement.safeIntegers?.(false);
       return {
         all: (params) => statement.all(params) as Row[],
         run: (params) => Number(statement.run(params).changes),
       };
     }),
     inTransaction: () => database.inTransaction,
-    file: () => fileOf(database),
+    isOpen: () => database.open !== false,
+    file: () => fileOf(database.prepare(MAIN_FILE).all([]) as { file?: unknown }[]),
     close: () => void database.close(),
   };
 }
 
-function fileOf(database: SqliteDatabase): string | null {
-  const statement = database.prepare("select file from pragma_database_list where name = 'main'");
-  const [row] = statement.all([] as never) as { file?: unknown }[];
+const MAIN_FILE = "select file from pragma_database_list where name = 'main'";
+
+function fileOf([row]: readonly { readonly file?: unknown }[]): string | null {
   return typeof row?.file === "string" && row.file !== "" ? row.file : null;
 }
 

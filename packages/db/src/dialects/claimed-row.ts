@@ -25,6 +25,7 @@ export function claimedRow(row: Row, { now, sessionId, firstWorkers }: ClaimStam
     max_lost: row["max_lost"],
     metadata: row["metadata"],
     args: row["args"],
+    holds_key: row["holds_key"],
     phase: PHASE.running,
     started_at: now,
     last_attempted_at: now,

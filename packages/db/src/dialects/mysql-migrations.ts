@@ -1,6 +1,6 @@
 import type { Migration } from "../migrations.ts";
 import type { TableNames } from "../tables.ts";
-import { BYTEWISE } from "./mysql-names.ts";
+import { BYTEWISE, mysqlNames } from "./mysql-names.ts";
 
 /**
  * The schema of MySQL and MariaDB, step by step. A step that was released never changes.
@@ -13,12 +13,8 @@ export function mysqlMigrations(tables: TableNames): readonly Migration[] {
 
 const OPTIONS = `engine = innodb row_format = dynamic ${BYTEWISE}`;
 
-function initial({
-  results,
-  workers,
-  paused,
-  migrations,
-}: TableNames): Pick<Migration, "up" | "down"> {
+function initial(tables: TableNames): Pick<Migration, "up" | "down"> {
+  const { results, workers, keys, keysIndex, paused, migrations, index } = mysqlNames(tables);
   return {
     up: [
       `create table if not exists ${migrations} (
@@ -27,7 +23,7 @@ function initial({
   applied_at bigint not null
 ) ${OPTIONS}`,
       // An index holds every row, there are no partial ones: one serves all phases. What it orders by means something else in each of them. Rows change
-      // their place in it twice, when they are claimed and when they end; in an index for each phase they would in all of them.
+      // their place in it twice, when they are claimed and when they end; in an index for each phase they would in all of them. A second one has the rows that wait, of all queues in one order.
       `create table if not exists ${results} (
   seq bigint not null auto_increment primary key,
   due bigint not null,
@@ -52,9 +48,10 @@ function initial({
     case phase when 3 then 'RUNNING' when 4 then 'SUCCESSFUL' when 5 then 'FAILED' else 'READY' end
   ) virtual,
   lane varchar(64) generated always as (
-    case phase when 1 then queue_name when 3 then coalesce(session_id, '') else '' end
+    case phase when 1 then queue_name when 2 then queue_name when 3 then coalesce(session_id, '') else '' end
   ) stored,
-  place smallint generated always as (case phase when 1 then -priority else 0 end) stored,
+  place smallint generated always as (case when phase in (1, 2) then -priority else 0 end) stored,
+  waiting_place smallint generated always as (case when phase in (1, 2) then -priority end) stored,
   session_id varchar(64),
   exception_class varchar(255),
   unique_key varchar(255),
@@ -66,9 +63,9 @@ function initial({
   logs longtext not null default ('[]'),
   args longtext not null default ('[]'),
   return_value longtext,
-  unique key ${results}_id (id),
-  unique key ${results}_unique (backend, unique_key),
-  key ${results}_phase (backend, phase, lane, place, finished_at, due),
+  unique key ${index("id")} (id, backend),
+  key ${index("phase")} (backend, phase, lane, place, finished_at, due),
+  key ${index("waiting")} (backend, waiting_place, due),
   check (priority between -100 and 100)
 ) ${OPTIONS}`,
       `create table if not exists ${workers} (
@@ -79,7 +76,16 @@ function initial({
   concurrency int not null,
   started_at bigint not null,
   last_seen_at bigint not null,
-  expires_at bigint not null
+  lease_ms int not null,
+  heartbeat bigint not null
+) ${OPTIONS}`,
+      // A table of its own, by primary key: in an index of the results a look for a key would lock its neighbours, and what holds it.
+      `create table if not exists ${keys} (
+  backend varchar(64) not null,
+  unique_key varchar(255) not null,
+  holder varchar(64) not null,
+  primary key (backend, unique_key),
+  key ${keysIndex} (holder, backend)
 ) ${OPTIONS}`,
       `create table if not exists ${paused} (
   backend varchar(64) not null,
@@ -91,6 +97,7 @@ function initial({
     // What says that the tables are there goes last, so that a run that was cut short is gone through again.
     down: [
       `drop table if exists ${paused}`,
+      `drop table if exists ${keys}`,
       `drop table if exists ${workers}`,
       `drop table if exists ${results}`,
       `drop table if exists ${migrations}`,

@@ -1,24 +1,41 @@
-import { BackendUnavailable, type TaskRecord } from "@tasks/core";
-import type { LeaseThread, WorkerSession } from "@tasks/core/worker";
+// Without "node:": webpack knows the class by this name, and builds what it starts.
+// oxlint-disable-next-line unicorn/prefer-node-protocol
+import { Worker, type WorkerOptions } from "worker_threads";
+
+import { BackendUnavailable, InvalidTaskBackend, type TaskRecord } from "@tasks/core";
+import { givenBackBy, type LeaseThread, type WorkerSession } from "@tasks/core/worker";
 import { DummyDriver, Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from "kysely";
 import type { ConnectionOptions } from "mysql2";
 
 import type { Executor, Row, SqlValue } from "../connection.ts";
-import type { Dialect, FinishedRange, Scope, Success } from "../dialect.ts";
+import { driverMessage } from "../connections/errors.ts";
+import type {
+  Dialect,
+  FinishedRange,
+  Location,
+  OwnedAttempt,
+  Scope,
+  StoredSession,
+  Success,
+} from "../dialect.ts";
 import type { Migration } from "../migrations.ts";
-import { toNumber, toText } from "../rows.ts";
-import { PHASE, type TableNames, type TasksDatabase } from "../tables.ts";
+import { toNumber, toSession, toText } from "../rows.ts";
+import { inSchema, type TableNames, type TasksDatabase } from "../tables.ts";
+import { examineValues } from "./examine.ts";
+import type { LeaseData } from "./lease-data.ts";
 import { claimTasks, findUnknownTasks, readyInMs } from "./mysql-claim.ts";
-import { insertTasks, readNow } from "./mysql-insert.ts";
-import type { MysqlLeaseData } from "./mysql-lease.ts";
+import { insertTasks, needsTransaction, readNow } from "./mysql-insert.ts";
 import { mysqlMigrations } from "./mysql-migrations.ts";
-import { padded } from "./mysql-names.ts";
+import { mysqlNames, padded } from "./mysql-names.ts";
 import { inMysqlPortions } from "./mysql-portions.ts";
 import { mysqlStatements } from "./mysql-statements.ts";
-import { jsonOrNull } from "./values.ts";
+import { PHASE_OF_STATUS, savedValues } from "./values.ts";
 
 /** The lock that migrations of this package take in a database, whatever their tables are called. Names of locks belong to the whole server. */
-const MIGRATION_LOCK = "concat('tasks_migrate_', md5(database()))";
+const MIGRATION_LOCK = "concat('tasks_migrate_', md5(?))";
+const COLUMNS_OF = `select c.column_name as name from information_schema.tables t left join information_schema.columns c
+  on c.table_schema = t.table_schema and c.table_name = t.table_name and t.table_type like '%BASE TABLE'
+where t.table_schema = ? and t.table_name = ?`;
 /** How long one question for the lock waits, in seconds, and how often it is asked. */
 const LOCK_SECONDS = 10;
 const LOCK_TRIES = 6;
@@ -37,6 +54,8 @@ export class MysqlDialect implements Dialect {
   /** Looked for, see `readWorkToken`. */
   readonly changeTokenSql = null;
   readonly insert: Dialect["insert"] = insertTasks;
+  readonly needsTransaction: Dialect["needsTransaction"] = needsTransaction;
+  readonly keysMayWait = true;
   readonly claim: Dialect["claim"] = claimTasks;
   readonly readyInMs: Dialect["readyInMs"] = readyInMs;
   readonly unknownTasks: Dialect["unknownTasks"] = findUnknownTasks;
@@ -46,11 +65,11 @@ export class MysqlDialect implements Dialect {
     return mysqlMigrations(tables);
   }
 
-  async lockMigrations(executor: Executor): Promise<void> {
+  async lockMigrations(executor: Executor, { schema }: TableNames): Promise<void> {
     for (let tries = 0; tries < LOCK_TRIES; tries++) {
       const [row] = await executor.query(
         `select get_lock(${MIGRATION_LOCK}, ${LOCK_SECONDS}) as is_locked`,
-        [],
+        [schema],
       );
       if (toNumber(row?.["is_locked"]) === 1) return;
     }
@@ -59,16 +78,30 @@ export class MysqlDialect implements Dialect {
     );
   }
 
-  async unlockMigrations(executor: Executor): Promise<void> {
-    await executor.query(`select release_lock(${MIGRATION_LOCK})`, []);
+  async unlockMigrations(executor: Executor, { schema }: TableNames): Promise<void> {
+    await executor.query(`select release_lock(${MIGRATION_LOCK})`, [schema]);
   }
 
-  async hasTable(executor: Executor, name: string): Promise<boolean> {
-    const rows = await executor.query(
-      "select 1 from information_schema.tables where table_schema = database() and table_name = ?",
-      [name],
+  async locate(executor: Executor, tables: TableNames): Promise<Location> {
+    const [row] = await executor.query("select database() as name", []);
+    const name = toText(row?.["name"]);
+    if (name !== "") return { tables: inSchema(tables, name), isFound: true };
+    throw new InvalidTaskBackend(
+      "The MySQL connection has no database selected, so there is no place for the tables. Name one in the url or in the options of the pool.",
     );
-    return rows.length > 0;
+  }
+
+  async columnsOf(
+    executor: Executor,
+    name: string,
+    { schema }: TableNames,
+  ): Promise<readonly string[] | undefined> {
+    const rows = await executor.query(COLUMNS_OF, [schema, name]);
+    return rows.length === 0 ? undefined : rows.map((row) => toText(row["name"]));
+  }
+
+  takenName(error: unknown): string | undefined {
+    return /^Table '(.+)' already exists$/.exec(driverMessage(error))?.[1];
   }
 
   async succeed(
@@ -78,54 +111,51 @@ export class MysqlDialect implements Dialect {
   ): Promise<readonly boolean[]> {
     const { succeed, succeeded } = mysqlStatements(scope.tables);
     const stored = new Set<string>();
-    const rows = successes.map(({ id, fence, returnValueJson }) => [id, fence, returnValueJson]);
+    const rows = successes.map((success) => [...refOf(success), success.returnValueJson]);
     for (const portion of inMysqlPortions(rows)) {
       const changed = await executor.run(succeed, [JSON.stringify(portion)]);
-      const attempts = portion.map(([id, fence]) => [id, fence]);
+      const attempts = portion.map((row) => row.slice(0, 3));
       const recorded =
         changed === portion.length
           ? attempts
           : await executor
               .query(succeeded, [JSON.stringify(attempts)])
-              .then((found) => found.map((row) => [row["id"], row["fence"]]));
-      for (const [id, fence] of recorded) stored.add(`${toText(id)} ${toNumber(fence)}`);
+              .then((found) => found.map((row) => [row["id"], row["fence"], row["session_id"]]));
+      for (const ref of recorded) stored.add(ref.join(" "));
     }
-    return successes.map(({ id, fence }) => stored.has(`${id} ${fence}`));
+    return successes.map((success) => stored.has(refOf(success).join(" ")));
   }
 
-  async lockRow(executor: Executor, scope: Scope, id: string): Promise<Row | undefined> {
-    const [row] = await executor.query(mysqlStatements(scope.tables).lockRow, [id, scope.backend]);
-    return row;
+  async lockRows(
+    executor: Executor,
+    scope: Scope,
+    ids: readonly string[],
+  ): Promise<readonly Row[]> {
+    if (ids.length === 0) return [];
+    // Rows are locked in the order of the list.
+    const list = JSON.stringify(ids.toSorted().map((id) => [id]));
+    return executor.query(mysqlStatements(scope.tables).lockRows, [list, scope.backend]);
   }
 
-  async saveRow(executor: Executor, scope: Scope, record: TaskRecord): Promise<void> {
-    const phase = PHASE_OF_STATUS[record.status];
-    const due = (record.runAfter ?? record.enqueuedAt).getTime();
-    const exceptionClass =
-      record.status === "FAILED" ? (record.errors.at(-1)?.exceptionClass ?? null) : null;
-    await executor.run(mysqlStatements(scope.tables).saveRow, [
-      phase,
-      due,
-      phase,
-      due,
-      record.runAfter?.getTime() ?? null,
-      record.startedAt?.getTime() ?? null,
-      record.lastAttemptedAt?.getTime() ?? null,
-      record.finishedAt?.getTime() ?? null,
-      record.failures,
-      record.lost,
-      record.cancelRequested ? 1 : 0,
-      exceptionClass?.slice(0, 255) ?? null,
-      record.finishedAt === null ? 0 : 1,
-      JSON.stringify(record.workerIds),
-      JSON.stringify(record.errors),
-      JSON.stringify(record.metadata),
-      jsonOrNull(record.progress),
-      JSON.stringify(record.logs),
-      record.status === "SUCCESSFUL" ? JSON.stringify(record.returnValue) : null,
+  async saveRows(executor: Executor, scope: Scope, records: readonly TaskRecord[]): Promise<void> {
+    const rows = records.map((record) => [
       record.id,
-      scope.backend,
+      PHASE_OF_STATUS[record.status],
+      ...savedValues(record),
     ]);
+    for (const portion of inMysqlPortions(rows)) {
+      const params = [JSON.stringify(portion), scope.backend];
+      await executor.run(mysqlStatements(scope.tables).saveRows, params);
+    }
+  }
+
+  async freeStartedKeys(
+    executor: Executor,
+    scope: Scope,
+    attempts: readonly OwnedAttempt[],
+  ): Promise<void> {
+    const refs = JSON.stringify(attempts.map(refOf));
+    await executor.run(mysqlStatements(scope.tables).freeStartedKeys, [refs]);
   }
 
   async updateRunning(
@@ -133,13 +163,10 @@ export class MysqlDialect implements Dialect {
     scope: Scope,
     updates: Parameters<Dialect["updateRunning"]>[2],
   ): Promise<void> {
-    const rows = updates.map(({ id, fence, progress, metadata, logs }) => [
-      id,
-      fence,
-      progress,
-      metadata,
-      logs,
-    ]);
+    const rows = updates.map((update) => {
+      const { progress, metadata, logs } = update;
+      return [...refOf(update), progress, metadata, logs];
+    });
     for (const portion of inMysqlPortions(rows)) {
       const { updateRunning } = mysqlStatements(scope.tables);
       await executor.run(updateRunning, [JSON.stringify(portion)]);
@@ -152,7 +179,7 @@ export class MysqlDialect implements Dialect {
     ids: readonly string[],
   ): Promise<readonly Row[]> {
     const rows = JSON.stringify(ids.map((id) => [id]));
-    return executor.query(mysqlStatements(scope.tables).readStates, [rows]);
+    return executor.query(mysqlStatements(scope.tables).readStates, [rows, scope.backend]);
   }
 
   async renewLease(executor: Executor, scope: Scope, session: WorkerSession): Promise<void> {
@@ -164,36 +191,60 @@ export class MysqlDialect implements Dialect {
   }
 
   leaseThread(source: unknown, scope: Scope, session: WorkerSession): LeaseThread {
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const data: MysqlLeaseData = {
+    const { renewLease, giveBack } = mysqlStatements(scope.tables);
+    const { sessionId, leaseMs } = session;
+    const data: LeaseData<ConnectionOptions> = {
       config: source as ConnectionOptions,
-      sql: mysqlStatements(scope.tables).renewLease,
-      params: leaseParams(scope, session),
-      leaseMs: session.leaseMs,
+      renewLease: { sql: renewLease, params: leaseParams(scope, session) },
+      giveBack: { sql: giveBack, params: [givenBackBy(sessionId), scope.backend, sessionId] },
+      leaseMs,
     };
-    return { module: new URL(`./mysql-lease.${extension}`, import.meta.url), data };
+    const start = (options: WorkerOptions): Worker =>
+      new Worker(new URL("./mysql-lease.js", import.meta.url), options);
+    return { start, data };
   }
 
-  async findLost(executor: Executor, scope: Scope, limit: number): Promise<readonly string[]> {
-    const { findLost, lockLost } = mysqlStatements(scope.tables);
-    const found = await executor.query(findLost, [scope.backend, scope.backend, limit]);
+  async readSessions(
+    executor: Executor,
+    { tables, backend }: Scope,
+  ): Promise<readonly StoredSession[]> {
+    const params = [backend, backend, backend];
+    const rows = await executor.query(mysqlStatements(tables).readSessions, params);
+    return rows.map(toSession);
+  }
+
+  async lockLost(
+    find: Executor,
+    executor: Executor,
+    { tables, backend }: Scope,
+    sessionIds: readonly string[],
+    limit: number,
+  ): Promise<readonly Row[]> {
+    const { findLost, lockLost } = mysqlStatements(tables);
+    const sessions = JSON.stringify(sessionIds.map((sessionId) => [sessionId]));
+    const found = await find.query(findLost, [sessions, backend, limit]);
     if (found.length === 0) return [];
-    // Passing over rows that someone else is dealing with, or left locked: the others need not wait for them.
     const seqs = padded(found.map((row) => toNumber(row["seq"])));
     const rows = await executor.query(lockLost(seqs.length), seqs);
-    return rows.map((row) => toText(row["id"]));
+    // Another worker may have recovered a row since, and a third one may run it by now.
+    const isOfDead = new Set(sessionIds);
+    return rows.filter((row) => isOfDead.has(toText(row["session_id"])));
   }
 
-  pauseSql({ paused }: TableNames): string {
+  async deleteSessions(
+    executor: Executor,
+    { tables }: Scope,
+    sessions: readonly StoredSession[],
+  ): Promise<void> {
+    await executor.runMany(
+      mysqlStatements(tables).deleteSession,
+      sessions.map(({ sessionId, beat }) => [sessionId, beat ?? 0]),
+    );
+  }
+
+  pauseSql(tables: TableNames): string {
+    const { paused } = mysqlNames(tables);
     return `insert ignore into ${paused} (backend, queue_name, paused_at) values (?, ?, ?)`;
-  }
-
-  async forgetSessions(executor: Executor, scope: Scope, graceMs: number): Promise<void> {
-    const { hasOldSessions, deleteOldSessions } = mysqlStatements(scope.tables);
-    const params = [scope.backend, graceMs];
-    // Looking first locks nothing that others are renewing.
-    const found = await executor.query(hasOldSessions, params);
-    if (found.length > 0) await executor.run(deleteOldSessions, params);
   }
 
   async deleteFinished(
@@ -214,7 +265,18 @@ export class MysqlDialect implements Dialect {
     ]);
     if (rows.length === 0) return 0;
     const seqs = JSON.stringify(rows.map((row) => toNumber(row["seq"])));
-    return executor.run(deleteFinished, [seqs, range.phase]);
+    const params = [seqs, scope.backend, range.phase, range.finishedBefore];
+    const deleted = await executor.run(deleteFinished, params);
+    const holders = rows.map((row) => row["holder"]).filter((holder) => holder !== null);
+    await freeKeys(executor, scope, holders);
+    return deleted;
+  }
+
+  async deleteRow(executor: Executor, scope: Scope, id: string): Promise<boolean> {
+    const { deleteRow } = mysqlStatements(scope.tables);
+    if ((await executor.run(deleteRow, [id, scope.backend])) === 0) return false;
+    await freeKeys(executor, scope, [id]);
+    return true;
   }
 
   async countFinished(executor: Executor, scope: Scope, range: FinishedRange): Promise<number> {
@@ -229,13 +291,20 @@ export class MysqlDialect implements Dialect {
     return toNumber(row?.["count"]);
   }
 
+  async examine(executor: Executor): Promise<string | undefined> {
+    const [row] = await executor.query("select '' is null as is_null", []);
+    return toNumber(row?.["is_null"]) === 0
+      ? examineValues(executor, ["?", "?"])
+      : "takes an empty text for null: its sql_mode has EMPTY_STRING_IS_NULL or ORACLE";
+  }
+
   async compareConnections(
     own: Executor,
     other: Executor,
     { tables }: Scope,
   ): Promise<string | undefined> {
     const isSame =
-      (await this.hasTable(other, tables.migrations)) &&
+      (await this.columnsOf(other, tables.migrations, tables)) !== undefined &&
       (await readIdentity(own, tables)) === (await readIdentity(other, tables));
     return isSame ? undefined : "is on another database than the backend's tables";
   }
@@ -246,23 +315,33 @@ export class MysqlDialect implements Dialect {
   }
 }
 
-const PHASE_OF_STATUS: Readonly<Record<TaskRecord["status"], number>> = {
-  READY: PHASE.ready,
-  RUNNING: PHASE.running,
-  SUCCESSFUL: PHASE.successful,
-  FAILED: PHASE.failed,
-};
+/** The columns that name an attempt. */
+function refOf({ id, fence, sessionId }: OwnedAttempt): readonly (string | number)[] {
+  return [id, fence, sessionId];
+}
+
+/** Forgets the keys that deleted rows have taken. */
+async function freeKeys(
+  executor: Executor,
+  scope: Scope,
+  holders: readonly unknown[],
+): Promise<void> {
+  if (holders.length === 0) return;
+  const rows = JSON.stringify(holders.map((holder) => [holder]));
+  await executor.run(mysqlStatements(scope.tables).deleteKeys, [rows, scope.backend]);
+}
 
 /** The same on every node of a cluster, which the name of the server would not be. */
-async function readIdentity(executor: Executor, { migrations }: TableNames): Promise<string> {
+async function readIdentity(executor: Executor, tables: TableNames): Promise<string> {
+  const { migrations } = mysqlNames(tables);
   const [row] = await executor.query(
-    `select concat_ws(' ', database(), (select max(applied_at) from ${migrations})) as identity`,
+    `select coalesce(max(applied_at), '') as identity from ${migrations}`,
     [],
   );
-  return toText(row?.["identity"]);
+  return String(row?.["identity"]);
 }
 
 function leaseParams({ backend }: Scope, session: WorkerSession): readonly SqlValue[] {
   const { sessionId, workerId, queueNames, concurrency, leaseMs } = session;
-  return [sessionId, backend, workerId, JSON.stringify(queueNames), concurrency, leaseMs, leaseMs];
+  return [sessionId, backend, workerId, JSON.stringify(queueNames), concurrency, leaseMs];
 }

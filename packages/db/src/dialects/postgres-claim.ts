@@ -1,57 +1,37 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import type { ClaimRequest } from "@tasks/core/worker";
 
 import type { Connection, Executor, Row, SqlValue } from "../connection.ts";
-import type { Scope } from "../dialect.ts";
+import type { ClaimSteps, Scope } from "../dialect.ts";
 import { toNumber, toText } from "../rows.ts";
 import { claimedRow, compareRows } from "./claimed-row.ts";
 import { idParams } from "./postgres-ids.ts";
 import { textArray } from "./postgres-names.ts";
 import { postgresStatements } from "./postgres-statements.ts";
 
-/** Scheduled rows that become ready in one statement. */
-const PROMOTE_ROWS = 2000;
-/** How long a claim waits for due rows in others' hands, and the pause between two looks at them, in milliseconds. */
-const HELD_MS = 250;
-const HELD_PAUSE_MS = 5;
+/** Rows that are read for each that is to be claimed: other workers may have locked some of them. */
+const ROWS_READ = 3;
+/** How many times more are read after each claim that found nothing although something was due. */
+const MISS_FACTOR = 8;
+/** Queues a claim reads rows of, unless claims before it found nothing. */
+const MAX_QUEUES = 200;
 
-/** Claims the best ready rows of a request, or the one it names, without waiting for rows that others are claiming. */
+/** Claims the best due rows of a request, or the one it names, without waiting for rows that other workers are claiming. */
 export async function claimTasks(
   connection: Connection,
   scope: Scope,
   request: ClaimRequest,
-  whenFound: () => Promise<void>,
+  { whenFound, misses }: ClaimSteps,
 ): Promise<readonly Row[]> {
   await whenFound();
-  let patientUntilMs = performance.now() + HELD_MS;
-  let wasReady = false;
-  for (;;) {
-    // A claim finds nothing while scheduled rows are due, since one of them may have the higher priority: they are made ready first.
-    const isPatient = performance.now() < patientUntilMs;
-    const { sql, params } = claimStatement(scope, request, isPatient);
-    const rows = await connection.query(sql, params);
-    if (rows.length > 0 || request.id !== undefined) return toClaimed(rows, request);
-    const { promoted, isDue, isReady } = await promote(connection, scope, request);
-    if (promoted > 0) {
-      patientUntilMs = performance.now() + HELD_MS;
-    } else if (isDue) {
-      // Someone else is about to make them ready, or holds on to them: what is ready besides is not kept waiting for long.
-      if (!isPatient) return [];
-      await sleep(HELD_PAUSE_MS);
-    } else {
-      // Someone else made them ready since the claim. Rows that still cannot be had after another look are others' too.
-      if (!isReady || wasReady) return [];
-      wasReady = true;
-    }
-  }
+  const { sql, params } = claimStatement(scope, request, misses);
+  return toClaimed(await connection.query(sql, params), request);
 }
 
 function toClaimed(rows: readonly Row[], { session }: ClaimRequest): readonly Row[] {
   const { sessionId, workerId } = session;
   const firstWorkers = JSON.stringify([workerId]);
   const claimed = rows.map((row) => {
-    const [now, priority, due, enqueued_at, max_lost, run_after = null] = toText(
+    const [now, priority, due, enqueued_at, max_lost, holds_key, run_after = null] = toText(
       row["numbers"],
     ).split(" ");
     const { seq, id, fence, queue_name, task_name, metadata, args, history } = row;
@@ -69,6 +49,7 @@ function toClaimed(rows: readonly Row[], { session }: ClaimRequest): readonly Ro
         max_lost,
         metadata,
         args,
+        holds_key,
         history,
       },
       { now, sessionId, firstWorkers },
@@ -76,28 +57,6 @@ function toClaimed(rows: readonly Row[], { session }: ClaimRequest): readonly Ro
   });
   // `returning` promises no order.
   return claimed.length > 1 ? claimed.sort(compareRows) : claimed;
-}
-
-/** Makes due rows ready that nobody else holds. */
-async function promote(
-  executor: Executor,
-  scope: Scope,
-  request: ClaimRequest,
-): Promise<{ readonly promoted: number; readonly isDue: boolean; readonly isReady: boolean }> {
-  const { promote: ofQueues, promoteOfAll } = postgresStatements(scope.tables);
-  const { isAll, queues } = queuesOf(request);
-  const names = textArray(request.taskNames);
-  const [row] = await executor.query(isAll ? promoteOfAll : ofQueues, [
-    scope.backend,
-    names,
-    queues,
-    PROMOTE_ROWS,
-  ]);
-  return {
-    promoted: toNumber(row?.["promoted"]),
-    isDue: row?.["is_due"] === true,
-    isReady: row?.["is_ready"] === true,
-  };
 }
 
 /** Milliseconds until a row of the request may be claimed. */
@@ -137,7 +96,7 @@ export async function findUnknownTasks(
 function claimStatement(
   { tables, backend }: Scope,
   request: ClaimRequest,
-  isPatient: boolean,
+  misses: number,
 ): { readonly sql: string; readonly params: readonly SqlValue[] } {
   const { claimOne, claimQueue, claimQueues, claimAll } = postgresStatements(tables);
   const { session, id, limit, queueNames } = request;
@@ -150,13 +109,15 @@ function claimStatement(
     textArray(request.taskNames),
   ];
   if (id !== undefined) return { sql: claimOne, params: [...first, ...idParams(id)] };
-  const { isAll, queues } = queuesOf(request);
-  const patience = isPatient ? 1 : 0;
-  if (isAll) return { sql: claimAll, params: [...first, limit, queues, patience] };
   const [onlyQueue, ...others] = queueNames;
-  return onlyQueue !== undefined && others.length === 0
-    ? { sql: claimQueue, params: [...first, limit, onlyQueue, patience] }
-    : { sql: claimQueues, params: [...first, limit, queues, patience] };
+  const { isAll, queues } = queuesOf(request);
+  if (!isAll && onlyQueue !== undefined && others.length === 0) {
+    return { sql: claimQueue, params: [...first, limit, onlyQueue] };
+  }
+  const more = MISS_FACTOR ** Math.min(misses, 5);
+  const rows = ROWS_READ * limit * more;
+  const params = [...first, limit, queues, rows, Math.min(rows, MAX_QUEUES * more)];
+  return { sql: isAll ? claimAll : claimQueues, params };
 }
 
 /** The queues of a request as a list parameter: those to serve, or of all those to leave out. */

@@ -1,25 +1,21 @@
-/** What the lease thread runs: one connection and one statement. */
+/** What the lease thread runs: one connection and two statements. */
+import { keepLease } from "@tasks/core/lease-thread";
 import type { Lease } from "@tasks/core/worker";
 import type { ClientConfig } from "pg";
 
-import type { SqlValue } from "../connection.ts";
+import { attemptList, type LeaseData } from "./lease-data.ts";
 
-/** What the lease thread is given. */
-export interface PostgresLeaseData {
-  readonly config: ClientConfig;
-  readonly sql: string;
-  readonly params: readonly SqlValue[];
-  readonly leaseMs: number;
-}
+keepLease(openLease);
 
-/** Opens the connection by which a lease thread renews its session's lease. */
-export async function openLease({
+/** Opens the connection by which the thread renews its session's lease. */
+async function openLease({
   config,
-  sql,
-  params,
+  renewLease,
+  giveBack,
   leaseMs,
-}: PostgresLeaseData): Promise<Lease> {
-  const { Client } = await import("pg");
+}: LeaseData<ClientConfig>): Promise<Lease> {
+  // Bundlers leave drivers to run time: a driver that is not installed must not fail the build.
+  const { Client } = await import(/* webpackIgnore: true */ /* @vite-ignore */ "pg");
   // A connection that does not answer has to be replaced while there is something of the lease left.
   const limitMs = Math.ceil(leaseMs / 3);
   const limits = { connectionTimeoutMillis: limitMs, query_timeout: limitMs };
@@ -29,7 +25,10 @@ export async function openLease({
   await client.connect();
   return {
     renew: async () => {
-      await client.query(sql, [...params]);
+      await client.query(renewLease.sql, [...renewLease.params]);
+    },
+    giveBack: async (attempts) => {
+      await client.query(giveBack.sql, [...giveBack.params, attemptList(attempts)]);
     },
     close: () => client.end(),
   };

@@ -1,24 +1,24 @@
 import type { Migration } from "../migrations.ts";
 import type { TableNames } from "../tables.ts";
-import { postgresNames, type PostgresNames } from "./postgres-names.ts";
+import { literal, postgresNames, type PostgresNames } from "./postgres-names.ts";
 
 /** The schema of PostgreSQL, step by step. A step that was released never changes. */
 export function postgresMigrations(tables: TableNames): readonly Migration[] {
   const names = postgresNames(tables);
-  return [{ version: 1, name: "initial", ...initial(names, tables.schema) }];
+  return [{ version: 1, name: "initial", ...initial(names, tables) }];
 }
 
 function initial(
-  { results, workers, paused, migrations, sequence, index, schema }: PostgresNames,
-  plainSchema: string | null,
+  { results, workers, keys, paused, migrations, sequence, index, schema }: PostgresNames,
+  { schema: plainSchema, createsSchema }: TableNames,
 ): Pick<Migration, "up" | "down"> {
   return {
     up: [
       // Looking first spares those who may not create schemas, but may use this one.
-      ...(schema === null
+      ...(!createsSchema || schema === null || plainSchema === null
         ? []
         : [
-            `do $$ begin if not exists (select 1 from pg_namespace where nspname = '${plainSchema}') then create schema ${schema}; end if; end $$`,
+            `do $$ begin if not exists (select 1 from pg_namespace where nspname = ${literal(plainSchema)}) then create schema ${schema}; end if; end $$`,
           ]),
       `create table ${migrations} (
   version integer primary key,
@@ -59,14 +59,24 @@ function initial(
   return_value text
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0)`,
       // Other ids begin with their row's number, and need no index; see `row-ids.ts`.
-      `create unique index ${index("given_id")} on ${results} (id) where has_given_id`,
+      `create unique index ${index("given_id")} on ${results} (backend, id) where has_given_id`,
       `create index ${index("ready")} on ${results} (backend, queue_name, priority desc, due, seq) where phase = 1`,
-      `create index ${index("scheduled")} on ${results} (backend, due) where phase = 2`,
+      // Scheduled rows stay in these two until they are claimed: one to claim from all queues, one to claim from some. Their conditions are written
+      // differently, so that the planner never takes one for the other: it would, while all rows are in one queue.
+      `create index ${index("scheduled")} on ${results} (backend, priority desc, due, seq) where phase = 2`,
+      `create index ${index("scheduled_queue")} on ${results} (backend, queue_name, priority desc, due, seq) where phase + 0 = 2`,
       `create index ${index("running")} on ${results} (backend, session_id) where phase = 3`,
       `create index ${index("finished")} on ${results} (backend, phase, finished_at) where finished_at is not null`,
       // For lists: failures are few, and wanted newest first.
       `create index ${index("failed")} on ${results} (backend, seq) where phase = 5`,
-      `create unique index ${index("unique")} on ${results} (backend, unique_key) where unique_key is not null`,
+      // A table of its own, so that what holds a key is never locked by whoever asks for it.
+      `create table ${keys} (
+  backend text not null,
+  unique_key text not null,
+  holder bigint not null,
+  primary key (backend, unique_key)
+)`,
+      `create index ${index("keys_holder")} on ${keys} (holder)`,
       `create table ${workers} (
   session_id text primary key,
   backend text not null,
@@ -75,7 +85,8 @@ function initial(
   concurrency integer not null,
   started_at bigint not null,
   last_seen_at bigint not null,
-  expires_at bigint not null
+  lease_ms integer not null,
+  heartbeat bigint not null
 ) with (fillfactor = 50)`,
       `create table ${paused} (
   backend text not null,
@@ -86,6 +97,7 @@ function initial(
     ],
     down: [
       `drop table ${paused}`,
+      `drop table ${keys}`,
       `drop table ${workers}`,
       `drop table ${results}`,
       `drop table ${migrations}`,

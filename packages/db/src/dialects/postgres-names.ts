@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import type { ChangeKind } from "../changes.ts";
 import type { Scope } from "../dialect.ts";
 import type { TableNames } from "../tables.ts";
@@ -6,6 +8,7 @@ import type { TableNames } from "../tables.ts";
 export interface PostgresNames {
   readonly results: string;
   readonly workers: string;
+  readonly keys: string;
   readonly paused: string;
   readonly migrations: string;
   /** What numbers the rows of the results table. */
@@ -19,37 +22,60 @@ export interface PostgresNames {
 /** The present by the server's clock, in milliseconds since 1970. The same for the whole statement, so that indexes can be searched with it. */
 export const NOW = "floor(extract(epoch from statement_timestamp()) * 1000)::bigint";
 
+/** The time at which it is evaluated: after the locks that the statement has waited for. */
+export const CLOCK = "floor(extract(epoch from clock_timestamp()) * 1000)::bigint";
+
+/** The same, looked up once for the statement rather than once per row. */
+export const ONE_NOW: string = `(select ${NOW})`;
+
+/** A list parameter, taken apart once for the statement rather than once per row. */
+export function list(parameter: string): string {
+  return `array(select unnest(${parameter}::text::text[]))`;
+}
+
 /** Quotes a set of names. */
 export function postgresNames({
   prefix,
   schema,
   results,
   workers,
+  keys,
   paused,
   migrations,
 }: TableNames): PostgresNames {
+  const inSchema = (name: string): string =>
+    schema === null ? quoted(name) : `${quoted(schema)}.${quoted(name)}`;
   return {
-    results: quoted(results),
-    workers: quoted(workers),
-    paused: quoted(paused),
-    migrations: quoted(migrations),
-    sequence: quoted(`${results}_seq`),
-    index: (suffix) => `"${prefix}results_${suffix}"`,
+    results: inSchema(results),
+    workers: inSchema(workers),
+    keys: inSchema(keys),
+    paused: inSchema(paused),
+    migrations: inSchema(migrations),
+    sequence: inSchema(`${results}_seq`),
+    index: (suffix) => quoted(`${prefix}results_${suffix}`),
     schema: schema === null ? null : quoted(schema),
   };
 }
 
-/** Quotes a name, and each part of one with a schema. Names hold letters, digits and underscores only. */
-export function quoted(name: string): string {
-  return name
-    .split(".")
-    .map((part) => `"${part}"`)
-    .join(".");
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** The channel on which a set of tables tells of changes. */
-export function channelOf({ tables }: Scope): string {
-  return `${tables.prefix}changes`;
+/** A text as SQL. */
+export function literal(text: string): string {
+  const escaped = text.replaceAll("'", "''");
+  return text.includes("\\") ? `E'${escaped.replaceAll("\\", "\\\\")}'` : `'${escaped}'`;
+}
+
+/** The longest name of a channel, in bytes. */
+const LONGEST_CHANNEL = 63;
+
+/** The channel on which a set of tables notifies of changes. Channels belong to the database, so the schema is part of the name. */
+export function channelOf({ tables: { prefix, schema } }: Scope): string {
+  const name = `${prefix}changes_${schema ?? ""}`;
+  if (Buffer.byteLength(name) <= LONGEST_CHANNEL) return name;
+  const hash = createHash("sha256").update(name).digest("hex");
+  return `${prefix}changes_${hash}`.slice(0, LONGEST_CHANNEL);
 }
 
 /** What is sent on it. */

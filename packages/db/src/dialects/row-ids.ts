@@ -1,19 +1,17 @@
+import { createId } from "@tasks/core";
+
 /**
  * Ids that hold the number of their row: its `seq` in twelve hexadecimal digits, then twenty random ones. They sort by enqueue order, and need no index, which
- * would cost a fifth of an enqueue in bulk. Ids of the user's making, and of an outbox, are stored as they are, and have an index.
+ * would cost a fifth of an enqueue in bulk. Given ids are stored as they are, and have an index.
  */
 
 /** Digits of an id that hold the number of its row. */
 const SEQ_DIGITS = 12;
 const OWN_ID = /^[0-9a-f]{32}$/;
 
-/**
- * The random digits of an id that is to get the number of its row; `null` for one that is to stay as it is.
- *
- * @param keepsId ids of its source stay as they are, whatever they look like.
- */
-export function tailOf(id: string, keepsId: boolean): string | null {
-  return keepsId || !OWN_ID.test(id) ? null : id.slice(SEQ_DIGITS);
+/** The random digits of an id that is to get the number of its row. */
+export function newTail(): string {
+  return createId().slice(SEQ_DIGITS);
 }
 
 /** The id of a row of ours. */

@@ -9,6 +9,7 @@ export function sqliteMigrations(tables: TableNames): readonly Migration[] {
 function initial({
   results,
   workers,
+  keys,
   paused,
   migrations,
 }: TableNames): Pick<Migration, "up" | "down"> {
@@ -59,15 +60,23 @@ function initial({
   check (coalesce(id_tail, given_id) is not null)
 ) strict`,
       // Other ids begin with their row's number, and need no index; see `sqlite-ids.ts`.
-      `create unique index ${results}_given_id on ${results} (given_id) where given_id is not null`,
+      `create unique index ${results}_given_id on ${results} (given_id, backend) where given_id is not null`,
       // Holds the task's name, so that rows of tasks a worker does not know are passed over without reading them.
       `create index ${results}_ready on ${results} (backend, queue_name, priority desc, due, seq, task_name) where phase = 1`,
-      `create index ${results}_scheduled on ${results} (backend, due, queue_name) where phase = 2`,
+      // Scheduled rows stay in these two until they are claimed: one to claim from all queues, one to claim from some.
+      `create index ${results}_scheduled on ${results} (backend, priority desc, due, seq, queue_name, task_name) where phase = 2`,
+      `create index ${results}_scheduled_queue on ${results} (backend, queue_name, priority desc, due, seq, task_name) where phase = 2`,
       `create index ${results}_running on ${results} (backend, session_id) where phase = 3`,
       `create index ${results}_finished on ${results} (backend, phase, finished_at) where finished_at is not null`,
       // For lists: failures are few, and wanted newest first.
       `create index ${results}_failed on ${results} (backend, seq) where phase = 5`,
-      `create unique index ${results}_unique on ${results} (backend, unique_key) where unique_key is not null`,
+      `create table ${keys} (
+  backend text not null,
+  unique_key text not null,
+  holder integer not null,
+  primary key (backend, unique_key)
+) strict, without rowid`,
+      `create index ${keys}_holder on ${keys} (holder)`,
       `create table ${workers} (
   session_id text primary key,
   backend text not null,
@@ -76,7 +85,8 @@ function initial({
   concurrency integer not null,
   started_at integer not null,
   last_seen_at integer not null,
-  expires_at integer not null
+  lease_ms integer not null,
+  heartbeat integer not null
 ) strict, without rowid`,
       `create table ${paused} (
   backend text not null,
@@ -87,6 +97,7 @@ function initial({
     ],
     down: [
       `drop table ${paused}`,
+      `drop table ${keys}`,
       `drop table ${workers}`,
       `drop table ${results}`,
       `drop table ${migrations}`,

@@ -1,5 +1,9 @@
+// Without "node:": webpack knows the class by this name, and builds what it starts.
+// oxlint-disable-next-line unicorn/prefer-node-protocol
+import { Worker, type WorkerOptions } from "worker_threads";
+
 import type { TaskRecord } from "@tasks/core";
-import type { LeaseThread, WorkerSession } from "@tasks/core/worker";
+import { givenBackBy, type LeaseThread, type WorkerSession } from "@tasks/core/worker";
 import {
   DummyDriver,
   Kysely,
@@ -11,22 +15,36 @@ import {
 } from "kysely";
 
 import type { Executor, Row, SqlValue } from "../connection.ts";
-import type { Dialect, FinishedRange, Scope, Success } from "../dialect.ts";
+import { driverMessage } from "../connections/errors.ts";
+import type {
+  Dialect,
+  FinishedRange,
+  OwnedAttempt,
+  Scope,
+  StoredSession,
+  Success,
+} from "../dialect.ts";
 import type { Migration } from "../migrations.ts";
-import { toNumber, toText } from "../rows.ts";
+import { toNumber, toSession, toText } from "../rows.ts";
+import { query, run, runMany, runSteps, type Awaitable, type Steps } from "../steps.ts";
 import type { TableNames, TasksDatabase } from "../tables.ts";
+import { examineValues } from "./examine.ts";
+import type { LeaseData } from "./lease-data.ts";
 import { claimTasks, findUnknownTasks, readyInMs } from "./sqlite-claim.ts";
 import { idList, idParams, whereId } from "./sqlite-ids.ts";
-import { insertTasks } from "./sqlite-insert.ts";
-import type { SqliteLeaseData } from "./sqlite-lease.ts";
+import { insertTasks, needsTransaction } from "./sqlite-insert.ts";
 import { sqliteMigrations } from "./sqlite-migrations.ts";
-import { sqliteStatements } from "./sqlite-statements.ts";
-import { jsonOrNull, phaseOf } from "./values.ts";
+import { readColumn, sqliteStatements } from "./sqlite-statements.ts";
+import { dueOf, phaseOf, savedValues } from "./values.ts";
 
 /** Which file a connection is on, and by which build of SQLite. */
 const IDENTITY = `select
   (select file from pragma_database_list where name = 'main') as file,
   sqlite_source_id() || (select group_concat(compile_options) from pragma_compile_options) as library`;
+
+/** Names are the same whatever the case of their letters. */
+const COLUMNS_OF = `select info.name as name from sqlite_master as master left join pragma_table_info(master.name) as info on master.type = 'table'
+where master.name = ? collate nocase`;
 
 /** SQLite: one writer at a time, so that a single statement, or one transaction, is all the locking there is. */
 export class SqliteDialect implements Dialect {
@@ -41,99 +59,91 @@ export class SqliteDialect implements Dialect {
   });
   readonly changeTokenSql =
     "select data_version || ' ' || total_changes() as token from pragma_data_version";
+  readonly readColumn: NonNullable<Dialect["readColumn"]> = readColumn;
+  /** Whoever writes has the database to itself. */
+  readonly keysMayWait = false;
   readonly insert: Dialect["insert"] = insertTasks;
+  readonly needsTransaction: Dialect["needsTransaction"] = needsTransaction;
   readonly claim: Dialect["claim"] = claimTasks;
   readonly readyInMs: Dialect["readyInMs"] = readyInMs;
   readonly unknownTasks: Dialect["unknownTasks"] = findUnknownTasks;
 
-  whereId({ results }: TableNames, id: string): RawBuilder<SqlBool> {
-    return whereId(results, id);
+  whereId(scope: Scope, id: string): RawBuilder<SqlBool> {
+    return whereId(scope, id);
   }
 
   migrations(tables: TableNames): readonly Migration[] {
     return sqliteMigrations(tables);
   }
 
-  async hasTable(executor: Executor, name: string): Promise<boolean> {
-    const rows = await executor.query(
-      "select 1 from sqlite_master where type = 'table' and name = ?",
-      [name],
-    );
-    return rows.length > 0;
+  columnsOf(executor: Executor, name: string): ReturnType<Dialect["columnsOf"]> {
+    return runSteps(columnsOf(executor, name));
+  }
+
+  takenName(error: unknown): string | undefined {
+    const message = driverMessage(error);
+    const [, name, other] =
+      /(?:table|view|index) "?([^" ]+)"? already exists|already (?:a|another) table (?:or index )?(?:named|with this name): (.+)/.exec(
+        message,
+      ) ?? [];
+    return name ?? other;
   }
 
   /** The store is a file of this machine, and so is its clock. */
-  async now(): Promise<number> {
+  now(): number {
     return Date.now();
   }
 
-  async succeed(
+  succeed(
     executor: Executor,
     scope: Scope,
     successes: readonly Success[],
-  ): Promise<readonly boolean[]> {
-    const now = Date.now();
-    const changes = await executor.runMany(
-      sqliteStatements(scope.tables).succeed,
-      successes.map(({ id, fence, returnValueJson }) => [
-        now,
-        returnValueJson,
-        ...idParams(id),
-        fence,
-      ]),
-    );
-    return changes.map((count) => count > 0);
+  ): Awaitable<readonly boolean[]> {
+    return runSteps(succeed(executor, scope, successes));
   }
 
-  async lockRow(executor: Executor, scope: Scope, id: string): Promise<Row | undefined> {
+  lockRows(executor: Executor, scope: Scope, ids: readonly string[]): Awaitable<readonly Row[]> {
     // The transaction is the only writer already.
-    const { readRow } = sqliteStatements(scope.tables);
-    const [row] = await executor.query(readRow, [...idParams(id), scope.backend]);
-    return row;
+    const params = [idList(ids), scope.backend, scope.backend];
+    return runSteps(query(executor, sqliteStatements(scope.tables).readRows, params));
   }
 
-  async saveRow(executor: Executor, scope: Scope, record: TaskRecord): Promise<void> {
-    const due = (record.runAfter ?? record.enqueuedAt).getTime();
-    const exceptionClass =
-      record.status === "FAILED" ? (record.errors.at(-1)?.exceptionClass ?? null) : null;
-    await executor.run(sqliteStatements(scope.tables).saveRow, [
-      phaseOf(record, due, Date.now()),
-      due,
-      record.runAfter?.getTime() ?? null,
-      record.startedAt?.getTime() ?? null,
-      record.lastAttemptedAt?.getTime() ?? null,
+  saveRows(executor: Executor, scope: Scope, records: readonly TaskRecord[]): Awaitable<void> {
+    const now = Date.now();
+    const paramLists = records.map((record) => [
+      phaseOf(record, dueOf(record), now),
+      ...savedValues(record),
       record.finishedAt?.getTime() ?? null,
-      record.failures,
-      record.lost,
-      record.cancelRequested ? 1 : 0,
-      exceptionClass,
-      record.finishedAt === null ? 0 : 1,
-      JSON.stringify(record.workerIds),
-      JSON.stringify(record.errors),
-      JSON.stringify(record.metadata),
-      jsonOrNull(record.progress),
-      JSON.stringify(record.logs),
-      record.status === "SUCCESSFUL" ? JSON.stringify(record.returnValue) : null,
-      ...idParams(record.id),
-      scope.backend,
+      ...idParams(scope, record.id),
     ]);
+    return runSteps(runEach(executor, sqliteStatements(scope.tables).saveRow, paramLists));
   }
 
-  async updateRunning(
+  async freeStartedKeys(
+    executor: Executor,
+    scope: Scope,
+    attempts: readonly OwnedAttempt[],
+  ): Promise<void> {
+    await executor.runMany(
+      sqliteStatements(scope.tables).freeStartedKey,
+      attempts.map(({ id, fence, sessionId }) => [...idParams(scope, id), fence, sessionId]),
+    );
+  }
+
+  updateRunning(
     executor: Executor,
     scope: Scope,
     updates: Parameters<Dialect["updateRunning"]>[2],
-  ): Promise<void> {
-    await executor.runMany(
-      sqliteStatements(scope.tables).updateRunning,
-      updates.map(({ id, fence, progress, metadata, logs }) => [
-        progress,
-        metadata,
-        logs,
-        ...idParams(id),
-        fence,
-      ]),
-    );
+  ): Awaitable<void> {
+    const paramLists = updates.map(({ id, fence, sessionId, progress, metadata, logs }) => [
+      progress,
+      metadata,
+      logs,
+      ...idParams(scope, id),
+      fence,
+      sessionId,
+    ]);
+    return runSteps(runEach(executor, sqliteStatements(scope.tables).updateRunning, paramLists));
   }
 
   async readStates(
@@ -141,17 +151,17 @@ export class SqliteDialect implements Dialect {
     scope: Scope,
     ids: readonly string[],
   ): Promise<readonly Row[]> {
-    return executor.query(sqliteStatements(scope.tables).readStates, [idList(ids)]);
+    return executor.query(sqliteStatements(scope.tables).readStates, [
+      idList(ids),
+      scope.backend,
+      scope.backend,
+    ]);
   }
 
   async renewLease(executor: Executor, scope: Scope, session: WorkerSession): Promise<void> {
+    const { renewLease } = sqliteStatements(scope.tables);
     const now = Date.now();
-    await executor.run(sqliteStatements(scope.tables).renewLease, [
-      ...sessionParams(scope, session),
-      now,
-      now,
-      now + session.leaseMs,
-    ]);
+    await executor.run(renewLease, [...sessionParams(scope, session), now, now, now]);
   }
 
   async endSession(executor: Executor, scope: Scope, sessionId: string): Promise<void> {
@@ -159,36 +169,47 @@ export class SqliteDialect implements Dialect {
   }
 
   leaseThread(file: string, scope: Scope, session: WorkerSession): LeaseThread {
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const { leaseMs } = session;
-    const sql = sqliteStatements(scope.tables).renewLease;
-    const data: SqliteLeaseData = { file, sql, session: sessionParams(scope, session), leaseMs };
-    return { module: new URL(`./sqlite-lease.${extension}`, import.meta.url), data };
+    const { renewLease, giveBack } = sqliteStatements(scope.tables);
+    const { sessionId, leaseMs } = session;
+    const data: LeaseData<string> = {
+      config: file,
+      renewLease: { sql: renewLease, params: sessionParams(scope, session) },
+      giveBack: { sql: giveBack, params: [givenBackBy(sessionId), scope.backend, sessionId] },
+      leaseMs,
+    };
+    const start = (options: WorkerOptions): Worker =>
+      new Worker(new URL("./sqlite-lease.js", import.meta.url), options);
+    return { start, data };
   }
 
-  async findLost(executor: Executor, scope: Scope, limit: number): Promise<readonly string[]> {
-    const { backend } = scope;
-    const rows = await executor.query(sqliteStatements(scope.tables).findLost, [
-      backend,
-      backend,
-      backend,
-      Date.now(),
-      backend,
-      limit,
-    ]);
-    return rows.map((row) => toText(row["id"]));
+  readSessions(executor: Executor, scope: Scope): Awaitable<readonly StoredSession[]> {
+    return runSteps(readSessions(executor, scope));
+  }
+
+  lockLost(
+    _find: Executor,
+    executor: Executor,
+    { tables, backend }: Scope,
+    sessionIds: readonly string[],
+    limit: number,
+  ): Awaitable<readonly Row[]> {
+    const params = [backend, JSON.stringify(sessionIds), limit];
+    return runSteps(query(executor, sqliteStatements(tables).readLost, params));
+  }
+
+  async deleteSessions(
+    executor: Executor,
+    { tables }: Scope,
+    sessions: readonly StoredSession[],
+  ): Promise<void> {
+    await executor.runMany(
+      sqliteStatements(tables).deleteSession,
+      sessions.map(({ sessionId, beat }) => [sessionId, beat ?? 0]),
+    );
   }
 
   pauseSql({ paused }: TableNames): string {
     return `insert or ignore into ${paused} (backend, queue_name, paused_at) values (?, ?, ?)`;
-  }
-
-  async forgetSessions(executor: Executor, scope: Scope, graceMs: number): Promise<void> {
-    const params = [scope.backend, Date.now() - graceMs];
-    const { hasOldSessions, deleteOldSessions } = sqliteStatements(scope.tables);
-    // Looking first leaves the write lock to those who need it.
-    const found = await executor.query(hasOldSessions, params);
-    if (found.length > 0) await executor.run(deleteOldSessions, params);
   }
 
   async deleteFinished(
@@ -198,29 +219,45 @@ export class SqliteDialect implements Dialect {
     limit: number,
   ): Promise<number> {
     const { deleteFinished, deleteFinishedOf } = sqliteStatements(scope.tables);
-    const params = [scope.backend, range.phase, range.finishedBefore];
-    return range.queueNames === null
-      ? executor.run(deleteFinished, [...params, limit])
-      : executor.run(deleteFinishedOf, [...params, JSON.stringify(range.queueNames), limit]);
+    const params = [scope.backend, range.phase, range.finishedBefore, Date.now()];
+    const rows = await (range.queueNames === null
+      ? executor.query(deleteFinished, [...params, limit])
+      : executor.query(deleteFinishedOf, [...params, JSON.stringify(range.queueNames), limit]));
+    await runSteps(freeKeys(executor, scope, rows));
+    return rows.length;
+  }
+
+  deleteRow(executor: Executor, scope: Scope, id: string): Awaitable<boolean> {
+    const { deleteRow } = sqliteStatements(scope.tables);
+    return runSteps(
+      (function* (): Steps<boolean> {
+        const rows = yield* query(executor, deleteRow, idParams(scope, id));
+        yield* freeKeys(executor, scope, rows);
+        return rows.length > 0;
+      })(),
+    );
   }
 
   async countFinished(executor: Executor, scope: Scope, range: FinishedRange): Promise<number> {
     const { countFinished, countFinishedOf } = sqliteStatements(scope.tables);
-    const params = [scope.backend, range.phase, range.finishedBefore];
+    const params = [scope.backend, range.phase, range.finishedBefore, Date.now()];
     const [row] = await (range.queueNames === null
       ? executor.query(countFinished, params)
       : executor.query(countFinishedOf, [...params, JSON.stringify(range.queueNames)]));
     return toNumber(row?.["count"]);
   }
 
+  examine(executor: Executor): Promise<string | undefined> {
+    return examineValues(executor, ["?", "?"]);
+  }
+
   async compareConnections(own: Executor, other: Executor): Promise<string | undefined> {
-    const [mine] = await own.query(IDENTITY, []);
-    const [theirs] = await other.query(IDENTITY, []);
-    const file = toText(mine?.["file"]);
-    if (file === "" || file !== theirs?.["file"]) {
+    const mine = await readSqliteIdentity(own);
+    const theirs = await readSqliteIdentity(other);
+    if (mine.file === "" || mine.file !== theirs.file) {
       return "is on another database than the backend's tables";
     }
-    if (mine?.["library"] === theirs["library"]) return undefined;
+    if (mine.library === theirs.library) return undefined;
     // File locks belong to a process, not to a copy of SQLite in it.
     return (
       "belongs to another SQLite library than the backend's connection. Two of them in one process do not see each other's locks, " +
@@ -229,7 +266,61 @@ export class SqliteDialect implements Dialect {
   }
 }
 
+function* columnsOf(executor: Executor, name: string): Steps<readonly string[] | undefined> {
+  const rows = yield* query(executor, COLUMNS_OF, [name]);
+  return rows.length === 0 ? undefined : rows.map((row) => toText(row["name"]));
+}
+
+function* succeed(
+  executor: Executor,
+  scope: Scope,
+  successes: readonly Success[],
+): Steps<readonly boolean[]> {
+  const now = Date.now();
+  const changes = yield* runMany(
+    executor,
+    sqliteStatements(scope.tables).succeed,
+    successes.map(({ id, fence, sessionId, returnValueJson }) => [
+      now,
+      returnValueJson,
+      ...idParams(scope, id),
+      fence,
+      sessionId,
+    ]),
+  );
+  return changes.map((count) => count > 0);
+}
+
+function* readSessions(
+  executor: Executor,
+  { tables, backend }: Scope,
+): Steps<readonly StoredSession[]> {
+  const params = [backend, backend, backend, backend, backend];
+  const rows = yield* query(executor, sqliteStatements(tables).readSessions, params);
+  return rows.map(toSession);
+}
+
+/** Runs one statement for each list of parameters, whatever it changes. */
+function* runEach(...statement: Parameters<typeof runMany>): Steps<void> {
+  yield* runMany(...statement);
+}
+
+/** Forgets the keys that deleted rows have taken. */
+function* freeKeys(executor: Executor, scope: Scope, rows: readonly Row[]): Steps<void> {
+  const holders = rows.filter((row) => row["unique_scope"] !== null).map(({ seq }) => seq);
+  if (holders.length === 0) return;
+  yield* run(executor, sqliteStatements(scope.tables).deleteKeys, [JSON.stringify(holders)]);
+}
+
+/** The file of a connection, empty when there is none, and the build of SQLite that opened it. */
+export async function readSqliteIdentity(
+  executor: Executor,
+): Promise<{ readonly file: string; readonly library: string }> {
+  const [row] = await executor.query(IDENTITY, []);
+  return { file: toText(row?.["file"]), library: toText(row?.["library"]) };
+}
+
 function sessionParams({ backend }: Scope, session: WorkerSession): readonly SqlValue[] {
-  const { sessionId, workerId, queueNames, concurrency } = session;
-  return [sessionId, backend, workerId, JSON.stringify(queueNames), concurrency];
+  const { sessionId, workerId, queueNames, concurrency, leaseMs } = session;
+  return [sessionId, backend, workerId, JSON.stringify(queueNames), concurrency, leaseMs];
 }

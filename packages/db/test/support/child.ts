@@ -2,10 +2,10 @@
 import { configureTasks, taskLog } from "@tasks/core";
 import { DatabaseBackend } from "@tasks/db";
 
-import type { ChildJob } from "./processes.ts";
+import type { BackendCall, ChildJob } from "./processes.ts";
 import { mark, single } from "./tasks.ts";
 
-const { job, options, ...source } = JSON.parse(process.argv[2]!) as ChildJob;
+const { job, options, calls, ...source } = JSON.parse(process.argv[2]!) as ChildJob;
 taskLog.connect(() => undefined);
 const backend = new DatabaseBackend(source);
 configureTasks({ backends: { default: backend } });
@@ -20,6 +20,16 @@ async function isAnswered(): Promise<boolean> {
     () => false,
   );
 }
+
+const CALLS: Readonly<Record<BackendCall, () => Promise<unknown>>> = {
+  check: () => backend.check(),
+  plan: () => backend.planMigration(),
+  migrate: () => backend.migrate(),
+  down: () => backend.migrate({ to: 0 }),
+  enqueue: () => mark.enqueue("called"),
+  counts: () => backend.counts(),
+  work: async () => (await backend.createWorker({ batch: true })).run(),
+};
 
 switch (job) {
   case "work": {
@@ -43,6 +53,11 @@ switch (job) {
     await backend.counts();
     say("ready");
     while (await isAnswered());
+    break;
+  case "calls":
+    for (const call of calls ?? []) await CALLS[call]().catch(() => undefined);
+    await backend.close();
+    say("closed");
     break;
   case "unique": {
     const results = await Promise.all(Array.from({ length: 25 }, () => single.enqueue("only")));

@@ -8,14 +8,19 @@ import { afterAll } from "vitest";
 
 /** What a child process is to do. */
 export interface ChildJob {
-  readonly job: "work" | "migrate" | "enqueue" | "count" | "unique";
+  readonly job: "work" | "migrate" | "enqueue" | "count" | "unique" | "calls";
   readonly url: string;
   readonly schema?: string;
   readonly leaseMs?: number;
   readonly answerLimitMs?: number;
   readonly pooler?: boolean;
   readonly options?: WorkerOptions;
+  /** For `calls`: what to call, one after the other, whether it succeeds or not. */
+  readonly calls?: readonly BackendCall[];
 }
+
+/** A call of a backend, with nothing else that keeps the process alive. */
+export type BackendCall = "check" | "plan" | "migrate" | "down" | "enqueue" | "counts" | "work";
 
 /** A running child process. */
 export interface Child {
