@@ -1,35 +1,106 @@
-import { TasksError, type CheckMessage } from "@tasks/core";
+import { BackendUnavailable, TasksError, type CheckMessage } from "@tasks/core";
 
 import type { RedisClient } from "./connection/client.ts";
 import type { RedisStore } from "./connection/redis-store.ts";
+import { ROLES } from "./scripts/rights.ts";
 
-/** Looks for mistakes: a server out of reach, settings by which it loses tasks, leases that a busy event loop can lose. */
+/** What a batch of several tasks or outcomes may have beside the largest payload, in bytes. */
+const BATCH_BYTES = 16 * 2 ** 20;
+
+/** What a check needs to know of the backend beside its store. */
+export interface CheckedOptions {
+  /** The event loop renews leases, and nobody asked for it. */
+  readonly isTimedUnasked: boolean;
+  readonly maxPayloadBytes: number;
+}
+
+/** Looks for mistakes: a server out of reach, rights that are missing, settings by which it loses tasks, leases that a busy event loop can lose. */
 export async function checkRedis(
   store: RedisStore,
-  isTimedUnasked: boolean,
+  options: CheckedOptions,
 ): Promise<readonly CheckMessage[]> {
   const messages: CheckMessage[] = [];
   try {
-    await store.command((client) => client.ping());
+    messages.push(...(await checkRights(store)));
   } catch (error) {
-    return [unreachable(error)];
+    return [unusable(error)];
   }
-  const appendOnly = await readSetting(store, "appendonly");
-  const policy = await readSetting(store, "maxmemory-policy");
-  if (appendOnly === "no") messages.push(NOT_DURABLE);
-  if (policy !== undefined && policy !== "noeviction") messages.push(evicts(policy));
-  if (isTimedUnasked) messages.push(TIMED_LEASE);
+  messages.push(...checkSettings(await readSettings(store), options));
+  if (options.isTimedUnasked) messages.push(TIMED_LEASE);
   return messages;
 }
 
-/** `undefined` where the server does not tell: managed ones often forbid it. */
+async function checkRights(store: RedisStore): Promise<readonly CheckMessage[]> {
+  const lacks: string[] = [];
+  for (const [role, commands] of Object.entries(ROLES)) {
+    const denied = await store.denied(commands);
+    if (denied.length > 0) lacks.push(`to ${role}: ${denied.join(", ")}`);
+  }
+  return lacks.length === 0 ? [] : [lacksRights(lacks, Object.keys(ROLES).length)];
+}
+
+function checkSettings(
+  settings: ReadonlyMap<string, string>,
+  { maxPayloadBytes }: CheckedOptions,
+): readonly CheckMessage[] {
+  const messages: CheckMessage[] = [];
+  const policy = settings.get("maxmemory-policy");
+  if (settings.get("appendonly") === "no") messages.push(NOT_DURABLE);
+  if (policy !== undefined && policy !== "noeviction") messages.push(evicts(policy));
+  const [used = 0, limit = 0] = ["used_memory", "maxmemory"].map((name) =>
+    Number(settings.get(name) ?? 0),
+  );
+  if (limit > 0 && used >= limit) messages.push(IS_FULL);
+  const needed = {
+    "proto-max-bulk-len": maxPayloadBytes,
+    "client-query-buffer-limit": maxPayloadBytes + BATCH_BYTES,
+  };
+  for (const [name, bytes] of Object.entries(needed)) {
+    const limit = Number(settings.get(name) ?? Number.POSITIVE_INFINITY);
+    if (limit < bytes) messages.push(tooSmall(name, limit, bytes));
+  }
+  return messages;
+}
+
+/** What the server tells of its settings: managed ones often forbid `CONFIG`, and some `INFO`. */
+async function readSettings(store: RedisStore): Promise<ReadonlyMap<string, string>> {
+  const settings = new Map<string, string>();
+  const info = await unlessRefused(() => store.command((client) => client.info()));
+  for (const line of info?.split("\r\n") ?? []) {
+    const at = line.indexOf(":");
+    if (at > 0) settings.set(line.slice(0, at), line.slice(at + 1));
+  }
+  setIfKnown(settings, "maxmemory-policy", settings.get("maxmemory_policy"));
+  const isLogged = settings.get("aof_enabled");
+  setIfKnown(settings, "appendonly", isLogged === "0" ? "no" : isLogged);
+  for (const name of SETTINGS) {
+    setIfKnown(settings, name, await readSetting(store, name));
+  }
+  return settings;
+}
+
+const SETTINGS = [
+  "appendonly",
+  "maxmemory-policy",
+  "proto-max-bulk-len",
+  "client-query-buffer-limit",
+];
+
+function setIfKnown(settings: Map<string, string>, name: string, value: string | undefined): void {
+  if (value !== undefined) settings.set(name, value);
+}
+
 async function readSetting(store: RedisStore, name: string): Promise<string | undefined> {
+  const answer: unknown = await unlessRefused(() =>
+    store.command((client) => configGet(client, name) as Promise<unknown>),
+  );
+  if (Array.isArray(answer)) return typeof answer[1] === "string" ? answer[1] : undefined;
+  return (answer as Readonly<Record<string, string>> | null | undefined)?.[name];
+}
+
+async function unlessRefused<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
-    const answer: unknown = await store.command(
-      (client) => configGet(client, name) as Promise<unknown>,
-    );
-    if (Array.isArray(answer)) return typeof answer[1] === "string" ? answer[1] : undefined;
-    return (answer as Readonly<Record<string, string>> | null)?.[name];
+    return await ask();
   } catch {
     return undefined;
   }
@@ -53,6 +124,13 @@ const TIMED_LEASE: CheckMessage = {
   hint: 'Give workers the server by url, or a connection whose options are plain data (no dnsLookup, natMap or Connector of your own), so that a thread with a connection of its own keeps the lease. Where tasks never compute for long, say so with heartbeat: "timer".',
 };
 
+const IS_FULL: CheckMessage = {
+  level: "warning",
+  id: "tasks.rq.W004",
+  text: "The memory of Redis is full (maxmemory): it refuses new tasks. Workers go on.",
+  hint: "Raise maxmemory, or delete old results with `tasks prune`.",
+};
+
 function evicts(policy: string): CheckMessage {
   return {
     level: "error",
@@ -62,11 +140,30 @@ function evicts(policy: string): CheckMessage {
   };
 }
 
-function unreachable(error: unknown): CheckMessage {
+function tooSmall(name: string, limit: number, needed: number): CheckMessage {
+  return {
+    level: "warning",
+    id: "tasks.rq.W005",
+    text: `Redis takes at most ${limit} bytes (${name}), and a batch with a payload of maxPayloadBytes may have ${needed}: it could not be stored.`,
+    hint: `Raise ${name}, or lower maxPayloadBytes.`,
+  };
+}
+
+function lacksRights(lacks: readonly string[], roles: number): CheckMessage {
+  const isUseless = lacks.length === roles;
+  return {
+    level: isUseless ? "error" : "warning",
+    id: isUseless ? "tasks.rq.E003" : "tasks.rq.W006",
+    text: `The Redis user lacks commands. It needs, ${lacks.join("; ")}.`,
+    hint: "Grant them with ACL SETUSER, as docs/redis.md shows, unless processes of this user never do that.",
+  };
+}
+
+function unusable(error: unknown): CheckMessage {
   return {
     level: "error",
     id: "tasks.rq.E001",
     text: TasksError.is(error) ? error.message : "Redis could not be reached.",
-    hint: "Check the address, and that the server runs.",
+    hint: BackendUnavailable.is(error) ? "Check the address, and that the server runs." : null,
   };
 }

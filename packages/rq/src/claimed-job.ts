@@ -1,15 +1,10 @@
 import type { JsonValue, TaskRecord } from "@tasks/core";
 import { transitions, type ClaimedTask } from "@tasks/core/worker";
 
-import {
-  readArgs,
-  readClaim,
-  readWorkerIds,
-  toJob,
-  toRecord,
-  type Fields,
-  type Job,
-} from "./record.ts";
+import { readArgs, readAttempts, toJob, toRecord, type Fields, type Job } from "./record.ts";
+
+/** What a claim says of a task: queue, id, fields before the claim, and fence. */
+export type ClaimedFields = readonly [queue: string, id: string, fields: Fields, fence: number];
 
 /** A job as it was before the claim, with what the claim did to it. Decodes only what is asked for. */
 export class ClaimedJob implements ClaimedTask {
@@ -22,18 +17,22 @@ export class ClaimedJob implements ClaimedTask {
   readonly #nowMs: number;
   #record: TaskRecord | undefined;
 
-  constructor(queue: string, id: string, fields: Fields, workerId: string, nowMs: number) {
+  constructor([queue, id, fields, fence]: ClaimedFields, workerId: string, nowMs: number) {
     this.#job = toJob(fields);
     this.#workerId = workerId;
     this.#nowMs = nowMs;
     this.id = id;
     this.queue = queue;
-    this.fence = readClaim(this.#job).fence + 1;
+    this.fence = fence;
     this.taskName = this.#job.get("name") ?? "";
   }
 
   get attempt(): number {
-    return readWorkerIds(this.#job).length + 1;
+    return readAttempts(this.#job).attempts + 1;
+  }
+
+  get holdsKey(): boolean {
+    return this.#job.get("uniqueScope") === "until-started";
   }
 
   args(): readonly JsonValue[] {

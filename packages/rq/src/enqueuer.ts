@@ -1,4 +1,7 @@
+import { setImmediate } from "node:timers";
+
 import {
+  createId,
   DuplicateTask,
   InvalidTask,
   TasksError,
@@ -7,17 +10,23 @@ import {
 } from "@tasks/core";
 import { transitions } from "@tasks/core/worker";
 
+import { takenByOther, type Batches } from "./batches.ts";
 import type { RedisStore, ScriptValue } from "./connection/redis-store.ts";
 import { deferred } from "./deferred.ts";
 import { isPossibleId } from "./ids.ts";
 import { toBullPriority, toJob, toRecord, type Fields } from "./record.ts";
+import type { Records } from "./records.ts";
 import { ENQUEUE } from "./scripts/enqueue.ts";
 
 /** Most tasks of separate calls in one script, and about how many bytes, so that neither Redis nor the event loop is held up. */
 const CHUNK = 500;
 const CHUNK_BYTES = 8 * 2 ** 20;
-/** Most tasks of one atomic batch: a script takes about a million values. */
-const MOST_AT_ONCE = 50_000;
+/**
+ * Max tasks of one batch in one script; and of one that may be rejected, which is one script
+ * whatever its size.
+ */
+const BATCH = 1000;
+const REJECTABLE_BATCH = 50_000;
 
 /** A call of `enqueue` that waits for its job to be stored. */
 interface Waiting {
@@ -34,11 +43,15 @@ type Conflict = readonly [number, string, string, Fields];
  */
 export class Enqueuer {
   readonly #store: RedisStore;
+  readonly #batches: Batches;
+  readonly #records: Records;
   #waiting: Waiting[] = [];
   #isFlushing = false;
 
-  constructor(store: RedisStore) {
+  constructor(store: RedisStore, batches: Batches, records: Records) {
     this.#store = store;
+    this.#batches = batches;
+    this.#records = records;
   }
 
   async enqueue(request: EnqueueRequest): Promise<Enqueued> {
@@ -48,19 +61,21 @@ export class Enqueuer {
     if (!this.#isFlushing) {
       this.#isFlushing = true;
       // Behind the calls that other code of this turn is about to make.
-      queueMicrotask(() => void this.#flush());
+      void Promise.resolve().then(() => this.#flush());
     }
     return promise;
   }
 
-  /** All or none. */
+  /** All or none. Each part of a large batch begins to run when it is there. */
   async enqueueMany(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
-    if (requests.length > MOST_AT_ONCE) {
+    requests.forEach(assertPossible);
+    const isRejectable = requests.some(({ unique }) => unique?.onConflict === "reject");
+    if (isRejectable && requests.length > REJECTABLE_BATCH) {
       throw new InvalidTask(
-        `A batch on Redis is one script, of at most ${MOST_AT_ONCE} tasks, not ${requests.length}. Enqueue it in parts.`,
+        `A batch of unique tasks with onConflict "reject" on Redis is one script, of at most ${REJECTABLE_BATCH} tasks, not ${requests.length}. Enqueue it in parts.`,
       );
     }
-    requests.forEach(assertPossible);
+    if (!isRejectable && isLarge(requests)) return this.#insertLarge(requests);
     const answers = await this.#insert("all", requests);
     return answers.map((answer) => {
       if (answer instanceof TasksError) throw answer;
@@ -109,62 +124,100 @@ export class Enqueuer {
     }
   }
 
+  async #insertLarge(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
+    const ids = requests.map(({ id }) => id ?? createId());
+    const canBeRefused = requests.some(({ id, unique }) => id !== null || unique !== null);
+    const values = valuesOf(requests, ids);
+    const { now, refused } = await this.#batches.insert(values, requests.length, canBeRefused);
+    const existing = new Map<number, Enqueued>();
+    const { found } = await this.#records.read([...refused.values()]);
+    [...refused].forEach(([number, { id }], index) => {
+      // One that was deleted since is shown as this request would have been.
+      const record = found[index]?.record ?? transitions.enqueue({ ...requests[number]!, id }, now);
+      existing.set(number, { record, deduplicated: true });
+    });
+    return requests.map(
+      (request, number) => existing.get(number) ?? stored(request, now, ids[number]!),
+    );
+  }
+
   async #insert(
     mode: "all" | "each",
     requests: readonly EnqueueRequest[],
   ): Promise<readonly (Enqueued | TasksError)[]> {
     const values: ScriptValue[] = [mode];
-    for (const request of requests) pushValues(values, request);
+    const ids = requests.map(({ id }) => id ?? createId());
+    for (const request of valuesOf(requests, ids)) values.push(...request);
     const [now, ...conflicts] = (await this.#store.run(ENQUEUE, values)) as [number, ...Conflict[]];
     const at = new Date(now);
-    if (conflicts.length === 0) return requests.map((request) => stored(request, at));
+    if (conflicts.length === 0) {
+      return requests.map((request, number) => stored(request, at, ids[number]!));
+    }
     const byNumber = new Map(conflicts.map((conflict) => [conflict[0], conflict]));
     return requests.map((request, number) => {
       const conflict = byNumber.get(number);
-      return conflict === undefined ? stored(request, at) : duplicate(request, conflict);
+      return conflict === undefined
+        ? stored(request, at, ids[number]!)
+        : duplicate(request, conflict);
     });
   }
 }
 
 /** @throws InvalidTask for an id that no key can hold. */
 function assertPossible({ id }: EnqueueRequest): void {
-  if (isPossibleId(id)) return;
+  if (id === null || isPossibleId(id)) return;
   throw new InvalidTask(
-    `On Redis an id has 1 to 64 letters, digits, "_", "." and "-"; ${JSON.stringify(id).slice(0, 80)} has not.`,
+    `Invalid id ${JSON.stringify(id).slice(0, 80)}: on Redis use 1 to 64 letters, digits, "_", "." and "-", not digits alone, and no name of BullMQ's such as "active".`,
   );
 }
 
-function pushValues(values: ScriptValue[], request: EnqueueRequest): void {
-  const { runAfter, delayMs, metadata, unique } = request;
-  values.push(
-    request.queueName,
-    request.id,
-    request.taskName,
-    request.argsJson,
-    toBullPriority(request.priority),
-    request.maxLost,
-    isEmpty(metadata) ? "" : JSON.stringify(metadata),
-    runAfter === null ? "" : runAfter.getTime(),
-    delayMs === null ? "" : delayMs,
-    unique === null ? "" : unique.key,
-    unique === null ? "" : unique.scope,
-    unique === null ? 0 : unique.windowMs,
-    unique?.onConflict === "reject" ? "reject" : "",
+/** A batch that would hold up the server for long as one script. */
+function isLarge(requests: readonly EnqueueRequest[]): boolean {
+  let bytes = 0;
+  return (
+    requests.length > BATCH ||
+    requests.some(({ argsJson }) => (bytes += argsJson.length) > CHUNK_BYTES)
   );
 }
 
-function stored(request: EnqueueRequest, now: Date): Enqueued {
-  return { record: transitions.enqueue(request, now), deduplicated: false };
+/** Arguments of `ENQUEUE`, for each request when its turn comes. */
+function* valuesOf(
+  requests: readonly EnqueueRequest[],
+  ids: readonly string[],
+): Generator<readonly ScriptValue[]> {
+  for (const [number, request] of requests.entries()) {
+    const { runAfter, delayMs, metadata, unique } = request;
+    yield [
+      request.queueName,
+      ids[number]!,
+      request.taskName,
+      request.argsJson,
+      toBullPriority(request.priority),
+      request.maxLost,
+      isEmpty(metadata) ? "" : JSON.stringify(metadata),
+      runAfter === null ? "" : runAfter.getTime(),
+      delayMs === null ? "" : delayMs,
+      unique === null ? "" : unique.key,
+      unique === null ? "" : unique.scope,
+      unique === null ? 0 : unique.windowMs,
+      unique?.onConflict === "reject" ? "reject" : "",
+      request.id === null ? "" : "given",
+    ];
+  }
+}
+
+function stored(request: EnqueueRequest, now: Date, id: string): Enqueued {
+  return { record: transitions.enqueue(request, now, id), deduplicated: false };
 }
 
 function duplicate(
-  { taskName, unique }: EnqueueRequest,
+  { id: given, taskName, unique }: EnqueueRequest,
   [, queue, id, fields]: Conflict,
 ): Enqueued | TasksError {
   if (fields.length === 0) {
-    return new InvalidTask(`The id '${id}' is taken, in queue '${queue}', by what is no task.`);
+    return new InvalidTask(takenByOther(id, queue));
   }
-  if (unique?.onConflict === "reject") return new DuplicateTask(taskName, id);
+  if (id !== given && unique?.onConflict === "reject") return new DuplicateTask(taskName, id);
   return { record: toRecord(id, queue, toJob(fields)), deduplicated: true };
 }
 

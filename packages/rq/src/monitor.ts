@@ -1,5 +1,6 @@
 import {
-  InvalidTask,
+  assertKnownOptions,
+  InvalidOption,
   taskState,
   TaskResultDoesNotExist,
   type ListOptions,
@@ -22,6 +23,9 @@ import { PAUSE, RESUME } from "./scripts/pause.ts";
 import { DELETE } from "./scripts/records.ts";
 import { WORKERS } from "./scripts/sessions.ts";
 import { toNumber } from "./stored-json.ts";
+
+/** Most queues that are counted in one script. */
+const QUEUES_AT_ONCE = 50;
 
 /** A record and its place in the order of enqueues. */
 interface Placed {
@@ -62,12 +66,12 @@ export class Monitor {
   }
 
   async counts(options: { readonly queueName?: string | undefined } = {}): Promise<StatusCounts> {
+    assertKnownOptions("counts()", options, { queueName: 1 });
     const { queueName } = options;
     const names = await this.#queueNames();
     const counts = { READY: 0, RUNNING: 0, SUCCESSFUL: 0, FAILED: 0 };
-    for (const name of names) {
-      if (queueName !== undefined && queueName !== name) continue;
-      const { ready, scheduled, running, successful, failed } = await this.#count(name);
+    const wanted = queueName === undefined ? names : names.filter((name) => name === queueName);
+    for (const { ready, scheduled, running, successful, failed } of await this.#count(wanted)) {
       counts.READY += ready + scheduled;
       counts.RUNNING += running;
       counts.SUCCESSFUL += successful;
@@ -79,12 +83,13 @@ export class Monitor {
   async queues(declared: readonly string[]): Promise<readonly QueueInfo[]> {
     const names = [...new Set([...declared, ...(await this.#queueNames())])].toSorted();
     const infos: QueueInfo[] = [];
-    for (const name of names) {
-      const { ready, scheduled, running, oldestMs, paused } = await this.#count(name);
-      if (ready + scheduled + running === 0 && !paused && !declared.includes(name)) continue;
+    const counts = await this.#count(names);
+    names.forEach((name, index) => {
+      const { ready, scheduled, running, oldestMs, paused } = counts[index]!;
+      if (ready + scheduled + running === 0 && !paused && !declared.includes(name)) return;
       const oldestReadyMs = oldestMs < 0 ? null : oldestMs;
       infos.push({ name, ready, scheduled, running, paused, oldestReadyMs });
-    }
+    });
     return infos;
   }
 
@@ -116,8 +121,8 @@ export class Monitor {
 
   /** `undefined` when it is not FAILED. */
   retry(id: string): Promise<TaskRecord | undefined> {
-    return this.#change(id, ({ record }) =>
-      record.status === "FAILED" ? transitions.retry(record) : undefined,
+    return this.#change(id, ({ record }, now) =>
+      record.status === "FAILED" ? transitions.retry(record, now) : undefined,
     );
   }
 
@@ -168,11 +173,16 @@ export class Monitor {
     return (await this.#store.run(QUEUES)) as readonly string[];
   }
 
-  async #count(queue: string): Promise<QueueCounts> {
-    const counts = (await this.#store.run(COUNT, [queue])) as readonly number[];
-    const [ready = 0, scheduled = 0, running = 0, successful = 0, failed = 0] = counts;
-    const [oldestMs = -1, paused = 0] = counts.slice(5);
-    return { ready, scheduled, running, successful, failed, oldestMs, paused: paused === 1 };
+  async #count(queues: readonly string[]): Promise<readonly QueueCounts[]> {
+    const items = queues.map((queue) => [queue]);
+    const numbers = await this.#store.runInChunks(COUNT, items, QUEUES_AT_ONCE);
+    return queues.map((_queue, index) => {
+      const [ready, scheduled, running, successful, failed, oldestMs, paused] = numbers.slice(
+        7 * index,
+        7 * index + 7,
+      ) as [number, number, number, number, number, number, number];
+      return { ready, scheduled, running, successful, failed, oldestMs, paused: paused === 1 };
+    });
   }
 }
 
@@ -227,5 +237,5 @@ function statusOf(state: TaskState): TaskStatus {
 
 function readCursor(cursor: string): string {
   if (/^\d{1,15}$/.test(cursor)) return String(Number(cursor) - 1);
-  throw new InvalidTask("cursor must be the nextCursor of an earlier page.");
+  throw new InvalidOption("cursor must be the nextCursor of an earlier page.");
 }

@@ -1,4 +1,9 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
+import type { Redis } from "ioredis";
+
 import { duplicateClient, type RedisClient } from "./connection/client.ts";
+import { letProcessEnd } from "./connection/idle.ts";
 import type { RedisStore } from "./connection/redis-store.ts";
 
 /** What is told: there may be work; results were finished. */
@@ -23,7 +28,6 @@ export class Notifications {
   };
   #client: RedisClient | undefined;
   #isHearing = false;
-  #interruptions = 0;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -47,6 +51,7 @@ export class Notifications {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.#store.client.off("close", this.#mistrust).off("-node", this.#mistrust);
     this.#client?.disconnect();
     this.#wakeAll();
   }
@@ -73,6 +78,7 @@ export class Notifications {
     };
     // The connection comes back by itself; until then the looks are closer.
     client.on("error", () => undefined);
+    if (!client.isCluster) letProcessEnd(client as Redis);
     client.on("close", () => setHearing(false));
     client.on("ready", () => {
       client.subscribe(channels.work, channels.finished).then(
@@ -84,16 +90,21 @@ export class Notifications {
       this.#wake(channel === channels.work ? "work" : "finished", message);
     });
     client.connect().catch(() => undefined);
+    this.#store.client.on("close", this.#mistrust).on("-node", this.#mistrust);
     return client;
   }
 
-  /** Where the other connection broke, this one may have too, and a listener that says nothing never finds out. */
-  #mistrust(): void {
-    const { interruptions } = this.#store;
-    if (interruptions === this.#interruptions) return;
-    this.#interruptions = interruptions;
-    this.#client?.disconnect(true);
-  }
+  /**
+   * Replaces the connection when that of the commands broke: a listener sends nothing, and would
+   * not notice.
+   */
+  readonly #mistrust = (): void => {
+    const client = this.#client;
+    if (client === undefined) return;
+    if (client.isCluster) client.disconnect(true);
+    // A goodbye would wait for the other side.
+    else (client as Redis).stream?.destroy();
+  };
 
   #wake(kind: ChangeKind, message?: string): void {
     for (const listener of this.#listeners[kind]) listener(message);
@@ -109,7 +120,6 @@ export class Notifications {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        this.#mistrust();
         this.#wakeAll();
         this.#look();
       },

@@ -1,6 +1,6 @@
 import {
   assertKnownOptions,
-  InvalidTaskBackend,
+  InvalidOption,
   wholeNumber,
   type BackendOptions,
   type BackendSupports,
@@ -36,7 +36,7 @@ export interface ResolvedOptions {
   readonly events: boolean;
 }
 
-/** @throws TypeError for an unknown option. */
+/** @throws InvalidOption for an unknown option. */
 export function assertOptions(options: RQBackendOptions): void {
   assertKnownOptions("new RQBackend()", options, OPTIONS);
 }
@@ -45,7 +45,7 @@ export function assertOptions(options: RQBackendOptions): void {
  * Applies defaults and checks.
  *
  * @param canThread a thread could connect by itself.
- * @throws InvalidTaskBackend saying which option is wrong.
+ * @throws InvalidOption saying which option is wrong.
  */
 export function resolveOptions(options: RQBackendOptions, canThread: boolean): ResolvedOptions {
   const { prefix = "tasks", leaseMs = 15_000, commandTimeoutMs = 10_000 } = options;
@@ -55,7 +55,7 @@ export function resolveOptions(options: RQBackendOptions, canThread: boolean): R
   wholeNumber("commandTimeoutMs", commandTimeoutMs, 100, 600_000);
   wholeNumber("maxPayloadBytes", maxPayloadBytes, 1, 100_000_000);
   if (typeof events !== "boolean") {
-    throw new InvalidTaskBackend(`events must be true or false, not ${String(events)}.`);
+    throw new InvalidOption(`events must be true or false, not ${String(events)}.`);
   }
   return {
     supports: Object.freeze({ ...SUPPORTS, maxPayloadBytes, recoveryMs: leaseMs + 2000 }),
@@ -106,12 +106,12 @@ const SUPPORTS = {
 function toHeartbeat(wanted: unknown, canThread: boolean): "thread" | "timer" {
   if (wanted === undefined) return canThread ? "thread" : "timer";
   if (wanted !== "thread" && wanted !== "timer") {
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       `heartbeat must be "thread" or "timer", not ${JSON.stringify(wanted)}.`,
     );
   }
   if (wanted === "thread" && !canThread) {
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       'heartbeat "thread" needs a connection whose options are plain data: a thread cannot have functions such as dnsLookup, nor Connector.',
     );
   }
@@ -120,7 +120,7 @@ function toHeartbeat(wanted: unknown, canThread: boolean): "thread" | "timer" {
 
 function assertPrefix(prefix: unknown): void {
   if (typeof prefix === "string" && /^[A-Za-z0-9_.-]{1,64}$/.test(prefix)) return;
-  throw new InvalidTaskBackend(
+  throw new InvalidOption(
     `prefix must be 1 to 64 letters, digits, "_", "." or "-", not ${JSON.stringify(prefix)?.slice(0, 80)}.`,
   );
 }

@@ -5,6 +5,7 @@ import {
   type TaskRecord,
   type TaskStatus,
 } from "@tasks/core";
+import { attemptsOf, withGap } from "@tasks/core/worker";
 
 import { errorFields, readErrors } from "./error-fields.ts";
 import {
@@ -48,7 +49,7 @@ export function toBullPriority(priority: number): number {
  */
 export function toRecord(id: string, queueName: string, job: Job): TaskRecord {
   const { status } = readClaim(job);
-  const workerIds = readWorkerIds(job);
+  const attempted = readAttempts(job);
   const processedOn = toDate(job.get("processedOn"));
   return {
     id,
@@ -61,11 +62,11 @@ export function toRecord(id: string, queueName: string, job: Job): TaskRecord {
     metadata: jsonObject(job.get("metadata")),
     enqueuedAt: toDate(job.get("timestamp")) ?? new Date(0),
     // Only a second start makes a field of the first one.
-    startedAt: workerIds.length === 0 ? null : (toDate(job.get("startedAt")) ?? processedOn),
+    startedAt: attempted.attempts === 0 ? null : (toDate(job.get("startedAt")) ?? processedOn),
     lastAttemptedAt: processedOn,
     finishedAt: toDate(job.get("finishedOn")),
-    errors: readErrors(job.get("errors"), job.get("stacktrace")),
-    workerIds,
+    ...readErrors(job.get("errors"), job.get("stacktrace")),
+    ...attempted,
     returnValue: status === "SUCCESSFUL" ? jsonValue(job.get("returnvalue")) : null,
     progress: jsonValue(job.get("progress")),
     logs: readLogs(job.get("logs")),
@@ -88,9 +89,9 @@ export function readArgs(job: Job): readonly JsonValue[] {
   throw new TypeError("The stored arguments are damaged: not a JSON array.");
 }
 
-/** Workers of the attempts; empty when the field is damaged. */
-export function readWorkerIds(job: Job): readonly string[] {
-  return jsonArray(job.get("workers")).filter((entry) => typeof entry === "string");
+/** The attempts, of which the first and the latest are listed; none when the field is damaged. */
+export function readAttempts(job: Job): Pick<TaskRecord, "attempts" | "workerIds"> {
+  return attemptsOf(jsonArray(job.get("workers")));
 }
 
 /** What the field that makes a job ours says: the status, and the latest claim. */
@@ -130,10 +131,11 @@ export function toFields(before: TaskRecord, after: TaskRecord): (string | numbe
     fields.push("cancel", after.cancelRequested ? "1" : "");
   }
   if (after.workerIds !== before.workerIds) {
-    fields.push("workers", JSON.stringify(after.workerIds), "atm", after.workerIds.length);
+    const workers = withGap(after.workerIds, after.attempts - after.workerIds.length);
+    fields.push("workers", JSON.stringify(workers), "atm", after.attempts);
   }
   if (after.returnValue !== null) fields.push("returnvalue", JSON.stringify(after.returnValue));
-  if (after.errors !== before.errors) fields.push(...errorFields(after.errors));
+  if (after.errors !== before.errors) fields.push(...errorFields(after));
   for (const name of ["progress", "metadata", "logs"] as const) {
     if (after[name] !== before[name]) fields.push(name, JSON.stringify(after[name]));
   }

@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
 import type { RedisStore } from "./connection/redis-store.ts";
 import { deferred } from "./deferred.ts";
 import type { Notifications } from "./notifications.ts";

@@ -1,6 +1,9 @@
+import { clearTimeout, setTimeout } from "node:timers";
+
 import {
   announceFinished,
   Backend,
+  createId,
   isFinished,
   type BackendSupports,
   type CheckMessage,
@@ -18,10 +21,18 @@ import {
   type WorkerInfo,
   type WorkerOptions,
 } from "@tasks/core";
-import { assertQueueOf, QueueWorker, runOne, transitions } from "@tasks/core/worker";
+import {
+  assertQueueOf,
+  monotonicNow,
+  QueueWorker,
+  runOne,
+  transitions,
+  WorkerGroup,
+} from "@tasks/core/worker";
 import type { Queue } from "bullmq";
 
 import { toCommitHook } from "./after-commit.ts";
+import { Batches } from "./batches.ts";
 import { openBullQueue } from "./bull-queue.ts";
 import { checkRedis } from "./check-redis.ts";
 import { openRedis } from "./connection/open-redis.ts";
@@ -53,14 +64,16 @@ export class RQBackend extends Backend {
   readonly supports: BackendSupports;
   readonly #store: RedisStore;
   readonly #records: Records;
+  readonly #batches: Batches;
   readonly #enqueuer: Enqueuer;
   readonly #monitor: Monitor;
   readonly #notifications: Notifications;
   readonly #waiter: ResultWaiter;
   readonly #options: ResolvedOptions;
+  readonly #workers = new WorkerGroup();
   #closing: Promise<void> | undefined;
 
-  /** Connects to nothing yet. @throws InvalidTaskBackend; TypeError for an unknown option. */
+  /** Connects to nothing yet. @throws InvalidOption. */
   constructor(options: RQBackendOptions) {
     super(options);
     assertOptions(options);
@@ -72,7 +85,8 @@ export class RQBackend extends Backend {
       this.alias === "default" ? `{${resolved.prefix}}` : `{${resolved.prefix}:${this.alias}}`;
     this.#store = new RedisStore(redis, root, resolved);
     this.#records = new Records(this.#store);
-    this.#enqueuer = new Enqueuer(this.#store);
+    this.#batches = new Batches(this.#store);
+    this.#enqueuer = new Enqueuer(this.#store, this.#batches, this.#records);
     this.#monitor = new Monitor(this.#store, this.#records);
     this.#notifications = new Notifications(this.#store);
     this.#waiter = new ResultWaiter(this.#store, this.#notifications);
@@ -115,11 +129,15 @@ export class RQBackend extends Backend {
     return new QueueWorker(this, this.#workerStore(), {
       ...options,
       leaseMs: this.#options.leaseMs,
+      group: this.#workers,
     });
   }
 
   override runTask(id: string): Promise<TaskResult> {
-    return runOne(this, this.#workerStore(), id, this.#options.leaseMs);
+    return runOne(this, this.#workerStore(), id, {
+      leaseMs: this.#options.leaseMs,
+      group: this.#workers,
+    });
   }
 
   override listRecords(options: ListOptions): Promise<RecordPage> {
@@ -141,6 +159,7 @@ export class RQBackend extends Backend {
   override async pause(queueName: string): Promise<void> {
     assertQueueOf(this, queueName);
     await this.#monitor.pause(queueName);
+    await this.#workers.paused(true);
   }
 
   override async resume(queueName: string): Promise<void> {
@@ -169,15 +188,19 @@ export class RQBackend extends Backend {
   }
 
   override check(): Promise<readonly CheckMessage[]> {
-    return checkRedis(this.#store, this.#options.isTimedUnasked);
+    const { isTimedUnasked } = this.#options;
+    const { maxPayloadBytes } = this.supports;
+    return checkRedis(this.#store, { isTimedUnasked, maxPayloadBytes });
   }
 
+  /** Stops its workers, then closes what it opened. */
   override close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
+    await this.#workers.close();
     let timer: NodeJS.Timeout | undefined;
     // A server that is out of reach must not hold up the end of the process.
     const late = new Promise<void>((resolve) => {
@@ -195,12 +218,14 @@ export class RQBackend extends Backend {
   ): readonly Enqueued[] {
     const hook = toCommitHook(transaction);
     const now = this.now();
+    const calledAtMs = monotonicNow();
+    const named = requests.map((request) => ({ ...request, id: request.id ?? createId() }));
     hook.afterCommit(async () => {
-      const waitedMs = Date.now() - now.getTime();
-      const due = requests.map((request) => sooner(request, waitedMs));
+      const waitedMs = Math.round(monotonicNow() - calledAtMs);
+      const due = named.map((request) => sooner(request, waitedMs));
       await (due.length === 1 ? this.#enqueuer.enqueue(due[0]!) : this.#enqueuer.enqueueMany(due));
     });
-    return requests.map((request) => ({
+    return named.map((request) => ({
       record: transitions.enqueue(request, now),
       deduplicated: false,
     }));
@@ -210,6 +235,7 @@ export class RQBackend extends Backend {
     return new RedisWorkerStore({
       store: this.#store,
       records: this.#records,
+      batches: this.#batches,
       notifications: this.#notifications,
       heartbeat: this.#options.heartbeat,
     });

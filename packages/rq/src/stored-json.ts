@@ -41,6 +41,6 @@ export function toText(value: unknown): string {
 }
 
 export function toIsoDate(value: unknown): Date {
-  const date = new Date(typeof value === "string" ? value : 0);
+  const date = new Date(typeof value === "string" || typeof value === "number" ? value : 0);
   return Number.isNaN(date.getTime()) ? new Date(0) : date;
 }

@@ -1,9 +1,15 @@
 import { clearTimeout as clearTimer, setTimeout as setTimer } from "node:timers";
+// Without "node:": webpack knows the class by this name, and builds what it starts.
+// oxlint-disable-next-line unicorn/prefer-node-protocol
+import { Worker, type WorkerOptions } from "worker_threads";
 
 import type { TaskRecord } from "@tasks/core";
 import {
+  ClaimDoubt,
+  givenBackBy,
   transitions,
   type AttemptChecks,
+  type AttemptRef,
   type AttemptUpdate,
   type ClaimRequest,
   type ClaimedTask,
@@ -14,31 +20,26 @@ import {
   type WorkerStore,
 } from "@tasks/core/worker";
 
-import { ClaimedJob } from "./claimed-job.ts";
+import type { Batches } from "./batches.ts";
+import { ClaimedJob, type ClaimedFields } from "./claimed-job.ts";
 import type { RedisStore, ScriptValue } from "./connection/redis-store.ts";
 import { deferred } from "./deferred.ts";
-import type { LeaseData } from "./lease.ts";
+import { LostAttempts } from "./lost-attempts.ts";
 import type { Notifications } from "./notifications.ts";
-import type { Fields } from "./record.ts";
-import type { Place, Records } from "./records.ts";
+import type { Records, Transition } from "./records.ts";
+import type { LeaseData } from "./redis-lease.ts";
 import { CLAIM } from "./scripts/claim.ts";
-import { CHECK_ATTEMPTS, SUCCEED, UPDATE } from "./scripts/complete.ts";
+import { CHECK_ATTEMPTS, START, SUCCEED, UPDATE } from "./scripts/complete.ts";
 import { READY_IN, UNKNOWN_TASKS } from "./scripts/look.ts";
-import { END_SESSION, FIND_LOST, HELD, RENEW } from "./scripts/sessions.ts";
+import { END_SESSION, GIVE_BACK, HELD, RENEW } from "./scripts/sessions.ts";
 import { toNumber } from "./stored-json.ts";
 import { changeValues, leaseValues, servedValues, sessionKey } from "./worker-values.ts";
-
-/** Lost results dealt with in one call, so that a crash of many workers does not hold up one for long. */
-const RECOVER_RESULTS = 500;
-/** Sessions that ended without signing off are shown this long, in milliseconds. */
-const SESSION_GRACE_MS = 60_000;
-/** How long after a failed claim its jobs are looked for, in milliseconds: the server may have carried it out. */
-const IN_DOUBT_MS = 60_000;
 
 /** What a store of one worker works with. */
 export interface WorkerStoreParts {
   readonly store: RedisStore;
   readonly records: Records;
+  readonly batches: Batches;
   readonly notifications: Notifications;
   readonly heartbeat: "thread" | "timer";
 }
@@ -49,26 +50,34 @@ interface Held {
   readonly fence: number;
 }
 
-/** The time, queue, id and fields of what was claimed, and where to look on. */
-type ClaimAnswer = readonly [number, readonly (readonly [string, string, Fields])[], number];
+/**
+ * A claim makes at most this many times 1,000 due tasks ready before it takes the most urgent of
+ * them.
+ */
+const MAX_STRICT_CLAIMS = 20;
+
+/** The time, what was claimed, and 1 when not all that is ready was looked at. */
+type ClaimAnswer = readonly [number, readonly ClaimedFields[], number];
 
 /** What the worker loop needs, on Redis. */
 export class RedisWorkerStore implements WorkerStore {
   readonly #parts: WorkerStoreParts;
   readonly #store: RedisStore;
+  /** The session that registered. */
+  #sessionId = "";
   readonly #held = new Map<string, Held>();
-  #session = "";
-  /** Until then a claim whose answer was lost may still turn out to have been carried out, on the clock of `performance.now()`. */
-  #inDoubtUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #lost: LostAttempts;
+  readonly #doubt = new ClaimDoubt();
   #interruptions = 0;
 
   constructor(parts: WorkerStoreParts) {
     this.#parts = parts;
     this.#store = parts.store;
+    this.#lost = new LostAttempts(parts);
   }
 
   async register(session: WorkerSession): Promise<void> {
-    this.#session = sessionKey(session);
+    this.#sessionId = session.sessionId;
     await this.renewLease(session);
   }
 
@@ -79,16 +88,21 @@ export class RedisWorkerStore implements WorkerStore {
   leaseThread(session: WorkerSession): LeaseThread | undefined {
     const { lease } = this.#store.opened;
     if (lease === null || this.#parts.heartbeat === "timer") return undefined;
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const data: LeaseData = {
       source: lease,
-      lua: RENEW.lua,
       keys: this.#store.keys,
-      values: leaseValues(session),
+      renew: { lua: RENEW.lua, values: leaseValues(session) },
+      giveBack: {
+        lua: GIVE_BACK.lua,
+        values: [sessionKey(session), givenBackBy(sessionKey(session))],
+      },
       leaseMs: session.leaseMs,
     };
-    const module = lease.type === "wire" ? "lease" : "lease-by-client";
-    return { module: new URL(`./${module}.${extension}`, import.meta.url), data };
+    const start = (options: WorkerOptions): Worker =>
+      lease.type === "wire"
+        ? new Worker(new URL("./redis-lease.js", import.meta.url), options)
+        : new Worker(new URL("./redis-client-lease.js", import.meta.url), options);
+    return { start, data };
   }
 
   async unregister(session: WorkerSession): Promise<void> {
@@ -97,13 +111,17 @@ export class RedisWorkerStore implements WorkerStore {
 
   async claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
     if (this.#isInDoubt()) await this.#releaseUnheld(request.session);
-    let passedOver = 0;
-    for (;;) {
-      const [now, jobs, lookOnFrom] = await this.#claimFrom(request, passedOver);
-      passedOver = lookOnFrom;
-      // Behind a heap of tasks that are not known here, others may wait.
-      if (jobs.length > 0 || lookOnFrom === 0) return this.#hold(request.session, now, jobs);
+    for (let count = 1; ; count++) {
+      const [now, jobs, isMore] = await this.#claimOnce(request, count <= MAX_STRICT_CLAIMS);
+      // A claim is over when all due tasks are ready, and when tasks that are not known here hide
+      // no others.
+      if (jobs.length > 0 || isMore === 0) return this.#hold(request.session, now, jobs);
     }
+  }
+
+  async start(attempts: readonly AttemptRef[]): Promise<void> {
+    const values = attempts.flatMap((ref) => [this.#queueOf(ref.id), ref.id, this.#tokenOf(ref)]);
+    await this.#store.run(START, values);
   }
 
   async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
@@ -120,53 +138,46 @@ export class RedisWorkerStore implements WorkerStore {
   }
 
   async update(updates: readonly AttemptUpdate[]): Promise<void> {
-    const values = updates.flatMap((update) => [
-      this.#queueOf(update.id),
-      update.id,
-      this.#token(update.fence),
-      ...changeValues(update),
-    ]);
-    await this.#store.run(UPDATE, values);
+    await this.#store.runInChunks(
+      UPDATE,
+      updates.map((update) => [
+        this.#queueOf(update.id),
+        update.id,
+        this.#tokenOf(update),
+        ...changeValues(update),
+      ]),
+    );
   }
 
   async checkAttempts(
-    _session: WorkerSession,
+    { sessionId }: WorkerSession,
     attempts: readonly { readonly id: string; readonly fence: number }[],
   ): Promise<AttemptChecks> {
-    const values = attempts.flatMap(({ id, fence }) => [this.#queueOf(id), id, this.#token(fence)]);
-    const answers = (await this.#store.run(CHECK_ATTEMPTS, values)) as readonly number[];
-    const cancelled = attempts.filter((_attempt, index) => answers[index] === 2);
+    // With none, it is asked whether the store answers.
+    if (attempts.length === 0) await this.#store.run(CHECK_ATTEMPTS);
+    const answers = await this.#store.runInChunks(
+      CHECK_ATTEMPTS,
+      attempts.map(({ id, fence }) => [this.#queueOf(id), id, this.#tokenOf({ fence, sessionId })]),
+    );
     const lost = attempts.filter((_attempt, index) => answers[index] === 0);
+    const idsWith = (bit: number): readonly string[] =>
+      attempts.filter((_attempt, index) => (answers[index]! & bit) !== 0).map(({ id }) => id);
     // No completion of a lost one will follow; a newer claim of the same result stays held.
     for (const { id, fence } of lost) this.#drop(id, fence);
-    return { cancelled: cancelled.map(({ id }) => id), lost: lost.map(({ id }) => id) };
+    return { cancelled: idsWith(2), lost: lost.map(({ id }) => id), paused: idsWith(4) };
   }
 
   async recoverLost(_session: WorkerSession): Promise<readonly TaskRecord[]> {
-    const found = (await this.#store.run(FIND_LOST, [
-      RECOVER_RESULTS,
-      SESSION_GRACE_MS,
-    ])) as readonly string[];
-    const places: Place[] = [];
-    for (let at = 0; at < found.length; at += 2) {
-      places.push({ queue: found[at]!, id: found[at + 1]! });
-    }
-    if (places.length === 0) return [];
-    const changed = await this.#parts.records.change(
-      places,
-      () =>
-        ({ record }, now) =>
-          record.status === "RUNNING" ? transitions.lose(record, now) : undefined,
-      true,
-    );
-    return changed.filter((record) => record?.status === "FAILED") as TaskRecord[];
+    await this.#parts.batches.publishLeft();
+    return this.#lost.recover();
   }
 
   async waitForWork(request: ClaimRequest, maxMs: number, signal: AbortSignal): Promise<void> {
     // Listening comes first: what is enqueued between the look and the wait is heard.
     const { promise, resolve } = deferred();
     const stopListening = this.#parts.notifications.listen("work", () => resolve());
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    const onAbort = (): void => resolve();
+    signal.addEventListener("abort", onAbort, { once: true });
     let timer: NodeJS.Timeout | undefined;
     try {
       const readyIn = (await this.#store.run(READY_IN, servedValues(request))) as string;
@@ -175,6 +186,7 @@ export class RedisWorkerStore implements WorkerStore {
       await promise;
     } finally {
       clearTimer(timer);
+      signal.removeEventListener("abort", onAbort);
       stopListening();
     }
   }
@@ -183,25 +195,23 @@ export class RedisWorkerStore implements WorkerStore {
     return (await this.#store.run(UNKNOWN_TASKS, servedValues(request))) as readonly string[];
   }
 
-  async #claimFrom(request: ClaimRequest, passedOver: number): Promise<ClaimAnswer> {
+  /** @param isStrict claims nothing before all due tasks are ready. */
+  async #claimOnce(request: ClaimRequest, isStrict: boolean): Promise<ClaimAnswer> {
     const { session, limit, id = "" } = request;
-    const values = [...leaseValues(session), JSON.stringify(session.workerId), limit, id];
+    const worker = JSON.stringify(session.workerId);
+    const values = [...leaseValues(session), worker, limit, id, isStrict ? 1 : 0];
     try {
-      return (await this.#store.run(CLAIM, [
-        ...values,
-        passedOver,
-        ...servedValues(request),
-      ])) as ClaimAnswer;
+      return (await this.#store.run(CLAIM, [...values, ...servedValues(request)])) as ClaimAnswer;
     } catch (error) {
-      this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
+      this.#doubt.begin();
       throw error;
     }
   }
 
   #hold({ workerId }: WorkerSession, now: number, jobs: ClaimAnswer[1]): readonly ClaimedTask[] {
-    return jobs.map(([queue, id, fields]) => {
-      const claimed = new ClaimedJob(queue, id, fields, workerId, now);
-      this.#held.set(id, { queue, fence: claimed.fence });
+    return jobs.map((job) => {
+      const claimed = new ClaimedJob(job, workerId, now);
+      this.#held.set(claimed.id, { queue: claimed.queue, fence: claimed.fence });
       return claimed;
     });
   }
@@ -209,16 +219,17 @@ export class RedisWorkerStore implements WorkerStore {
   /** The usual end of an attempt, as one script. @returns answers by position; `undefined` for what needs the other way. */
   async #succeedAll(completions: readonly Completion[]): Promise<(CompletionAnswer | undefined)[]> {
     const answers: (CompletionAnswer | undefined)[] = completions.map(() => undefined);
-    const values: ScriptValue[] = [];
+    const items: ScriptValue[][] = [];
     const positions: number[] = [];
-    completions.forEach(({ id, fence, outcome, changes }, index) => {
+    completions.forEach((completion, index) => {
+      const { id, outcome, changes } = completion;
       if (outcome.type !== "successful") return;
       positions.push(index);
-      values.push(this.#queueOf(id), id, this.#token(fence), outcome.returnValueJson);
-      values.push(...changeValues(changes));
+      const { returnValueJson } = outcome;
+      const token = this.#tokenOf(completion);
+      items.push([this.#queueOf(id), id, token, returnValueJson, ...changeValues(changes)]);
     });
-    if (positions.length === 0) return answers;
-    const stored = (await this.#store.run(SUCCEED, values)) as readonly number[];
+    const stored = await this.#store.runInChunks(SUCCEED, items);
     positions.forEach((position, at) => {
       if (stored[at] !== 2) answers[position] = stored[at] === 1 ? "recorded" : "lost";
     });
@@ -230,18 +241,21 @@ export class RedisWorkerStore implements WorkerStore {
     const answers: CompletionAnswer[] = completions.map(() => "lost");
     const settled = new Map<number, CompletionAnswer>();
     const places = completions.map(({ id }) => ({ queue: this.#queueOf(id), id }));
-    const changed = await this.#parts.records.change(places, (index) => (read, now) => {
-      const completion = completions[index]!;
-      const { fence, session } = read.claim;
-      const isLatest = `${fence} ${session}` === this.#token(completion.fence);
-      if (read.record.status !== "RUNNING" || !isLatest) {
-        answers[index] = transitions.answerRepeated(read.record, completion, isLatest);
-        return undefined;
-      }
-      const { record, answer } = transitions.settle(read.record, completion, now);
-      settled.set(index, answer);
-      return record;
-    });
+    const settle =
+      (index: number): Transition =>
+      (read, now) => {
+        const completion = completions[index]!;
+        const { fence, session } = read.claim;
+        const isLatest = `${fence} ${session}` === this.#tokenOf(completion);
+        if (read.record.status !== "RUNNING" || !isLatest) {
+          answers[index] = transitions.answerRepeated(read.record, completion, isLatest);
+          return undefined;
+        }
+        const { record, answer } = transitions.settle(read.record, completion, now);
+        settled.set(index, answer);
+        return record;
+      };
+    const changed = await this.#parts.records.change(places, settle, { withoutArgs: true });
     return answers.map((answer, index) =>
       changed[index] === undefined ? answer : settled.get(index)!,
     );
@@ -251,9 +265,9 @@ export class RedisWorkerStore implements WorkerStore {
     const { interruptions } = this.#store;
     if (interruptions !== this.#interruptions) {
       this.#interruptions = interruptions;
-      this.#inDoubtUntilMs = performance.now() + IN_DOUBT_MS;
+      this.#doubt.begin();
     }
-    return performance.now() < this.#inDoubtUntilMs;
+    return this.#doubt.isDue;
   }
 
   /** Gives back what a claim took whose answer never arrived: this session keeps it alive, and does not know of it. */
@@ -266,22 +280,25 @@ export class RedisWorkerStore implements WorkerStore {
     const unknown = held
       .map(([queue, id, fence]) => ({ queue, id, fence: toNumber(fence) }))
       .filter(({ id, fence }) => this.#held.get(id)?.fence !== fence);
-    if (unknown.length === 0) return;
+    if (unknown.length === 0) {
+      this.#doubt.checked();
+      return;
+    }
     for (const { id, queue, fence } of unknown) this.#held.set(id, { queue, fence });
-    const outcome = { type: "release" } as const;
+    const { sessionId } = session;
+    const release = { outcome: { type: "release" }, changes: null, cancelled: false } as const;
     try {
-      await this.complete(
-        unknown.map(({ id, fence }) => ({ id, fence, outcome, changes: null, cancelled: false })),
-      );
+      await this.complete(unknown.map(({ id, fence }) => ({ id, fence, sessionId, ...release })));
+      this.#doubt.checked();
     } finally {
       // What could not be given back is still unknown, and will be found again.
       for (const { id, fence } of unknown) this.#drop(id, fence);
     }
   }
 
-  /** What tells an attempt from all others of the same result. */
-  #token(fence: number): string {
-    return `${fence} ${this.#session}`;
+  /** Tells an attempt from all others of the same result. One whose session is not named is of the one that registered here. */
+  #tokenOf({ fence, sessionId = this.#sessionId }: Omit<AttemptRef, "id">): string {
+    return `${fence} ${sessionKey({ sessionId })}`;
   }
 
   #queueOf(id: string): string {

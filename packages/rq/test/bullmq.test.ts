@@ -242,10 +242,13 @@ describe("a button of BullMQ's tools", () => {
     const scheduled = await add.using({ runAfter: { hours: 1 } }).enqueue(1, 2);
     await (await queue.getJob(scheduled.id))!.changeDelay(1);
     await expect
-      .poll(async () => {
-        await drain();
-        return (await scheduled.refresh()).status;
-      })
+      .poll(
+        async () => {
+          await drain();
+          return (await scheduled.refresh()).status;
+        },
+        { timeout: 10_000 },
+      )
       .toBe("SUCCESSFUL");
   });
 

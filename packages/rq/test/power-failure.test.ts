@@ -55,7 +55,9 @@ async function createPuppet(backend: RQBackend): Promise<{
   const session = { sessionId: createId(), workerId: createId(), ...leased };
   const served = { queueNames: ["default"], excludeQueues: [], taskNames: [echo.name] };
   const complete = ({ id, fence }: ClaimedTask, outcome: Completion["outcome"]): Promise<unknown> =>
-    store.complete([{ id, fence, outcome, changes: null, cancelled: false }]);
+    store.complete([
+      { id, fence, sessionId: session.sessionId, outcome, changes: null, cancelled: false },
+    ]);
   return {
     claim: async () => {
       await store.register(session);
@@ -81,8 +83,8 @@ describe("a server that forgets the claim of a task in a power failure", () => {
     await server.fail();
     const second = await heir.claim();
     expect([first.id, second.id]).toEqual([id, id]);
-    expect(await forgotten.check(first)).toEqual({ cancelled: [], lost: [id] });
-    expect(await heir.check(second)).toEqual({ cancelled: [], lost: [] });
+    expect(await forgotten.check(first)).toEqual({ cancelled: [], lost: [id], paused: [] });
+    expect(await heir.check(second)).toEqual({ cancelled: [], lost: [], paused: [] });
     expect(await forgotten.succeed(first)).toEqual(["lost"]);
     expect(await heir.succeed(second)).toEqual(["recorded"]);
     // Its answer may have been lost on the way.

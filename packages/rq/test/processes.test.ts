@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+
 import { createId, taskLog } from "@tasks/core";
 import { describe, expect, it, vi } from "vitest";
 
@@ -6,7 +8,7 @@ import { openBackend } from "./support/open.ts";
 import { readJournal, startWorker, type Child } from "./support/processes.ts";
 import { RedisServer } from "./support/redis-server.ts";
 import { redisUrl } from "./support/redis.ts";
-import { compute, heed, mark } from "./support/tasks.ts";
+import { block, compute, heed, mark } from "./support/tasks.ts";
 
 const folder = createFolder();
 const LEASE_MS = 1000;
@@ -47,6 +49,34 @@ describe("worker processes on one server", () => {
     expect(new Set(labels).size).toBe(2000);
     await backend.close();
   }, 40_000);
+
+  it("leave what they claimed ahead to others while a task blocks their event loop", async () => {
+    const { backend, journal, work } = open();
+    const end = folder.path(createId());
+    const marks = (name: string): [string][] =>
+      Array.from({ length: 400 }, (_, index) => [`${name}-${index}`]);
+    // Short tasks come first, so that the worker claims many ahead.
+    await mark.enqueueMany(marks("before"));
+    const blocking = await block.enqueue("blocking", end);
+    const results = await mark.enqueueMany(marks("after"));
+    const blocked = await work({ concurrency: 1 });
+    await vi.waitFor(() => {
+      expect(readJournal(journal)).toContain(`blocking start ${blocked.pid}`);
+    }, within(10_000));
+    const other = await work({ concurrency: 1 });
+    await Promise.all(results.map((result) => result.wait({ timeoutMs: 20_000 })));
+    expect((await blocking.refresh()).status).toBe("RUNNING");
+    // None counts as lost.
+    expect(results.map(({ attempts }) => attempts)).toEqual(results.map(() => 1));
+    writeFileSync(end, "");
+    await blocking.wait({ timeoutMs: 10_000 });
+    for (const { process } of [blocked, other]) process.kill("SIGTERM");
+    expect(await Promise.all([blocked.ended, other.ended])).toEqual([0, 0]);
+    const labels = readJournal(journal).map((line) => line.split(" ")[0]);
+    expect(labels).toHaveLength(801);
+    expect(new Set(labels).size).toBe(801);
+    await backend.close();
+  }, 60_000);
 
   it("take over a killed worker's task within the lease and two seconds, again and again", async () => {
     const { backend, journal, work } = open();

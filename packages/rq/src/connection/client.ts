@@ -17,6 +17,13 @@ export function isRedisClient(value: unknown): value is RedisClient {
   );
 }
 
+/** Options by which a client connects to a node: its own, or those that a cluster gives to each. */
+export function optionsOfNode(client: RedisClient): ClientOptions {
+  return client.isCluster
+    ? ((client as Cluster).options.redisOptions ?? {})
+    : (client as Redis).options;
+}
+
 /** Another connection to the same place, for subscriptions. */
 export function duplicateClient(client: RedisClient): RedisClient {
   // A subscriber must not give up: it is the one that hears when the server is back.

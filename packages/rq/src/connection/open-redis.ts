@@ -1,14 +1,16 @@
-import { InvalidTaskBackend } from "@tasks/core";
+import { InvalidOption } from "@tasks/core";
 import { Redis } from "ioredis";
 
-import { isRedisClient, type ClientOptions, type RedisClient } from "./client.ts";
+import { parseAddress } from "./address.ts";
+import { isRedisClient, optionsOfNode, type ClientOptions, type RedisClient } from "./client.ts";
+import { letProcessEnd } from "./idle.ts";
 import { leaseSourceOf, type LeaseSource } from "./lease-source.ts";
 import { afterSilence } from "./patience.ts";
 import { retryDelay } from "./retry.ts";
 
 /** Where the results are: one of the two. */
 export interface RedisSource {
-  /** `redis://user:password@host:6379/0`, `rediss://…` or `valkey://…`; opened and closed by the backend. */
+  /** `redis://user:password@host:6379/0?family=6`, `rediss://…`, `valkey://…` or `unix:///path/to/socket?db=0`; opened and closed by the backend. */
   readonly url?: string | undefined;
   /** Your own ioredis client, of a server, Sentinel or cluster; stays yours. */
   readonly connection?: RedisClient | undefined;
@@ -33,14 +35,14 @@ const GREETING_TIMEOUT_MS = 1000;
 /**
  * Makes the client; connects to nothing yet.
  *
- * @throws InvalidTaskBackend
+ * @throws InvalidOption
  */
 export function openRedis({ url, connection }: RedisSource): OpenedRedis {
   if ((url === undefined) === (connection === undefined)) {
-    throw new InvalidTaskBackend("RQBackend needs one of url and connection.");
+    throw new InvalidOption("RQBackend needs one of url and connection.");
   }
   if (connection !== undefined) return { ...checked(connection), isOwn: false };
-  const address = parseUrl(url);
+  const address = parseAddress(url);
   const options: ClientOptions = {
     ...address,
     lazyConnect: true,
@@ -55,9 +57,12 @@ export function openRedis({ url, connection }: RedisSource): OpenedRedis {
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
   };
   const client = new Redis(options);
-  // Whoever waits for a command is told; without a listener ioredis would print.
-  client.on("error", () => undefined);
+  client.on("error", (error: Error & { readonly command?: { readonly name: string } }) => {
+    // ioredis would go on in database 0.
+    if (error.command?.name === "select") client.stream.destroy();
+  });
   client.on("connect", () => awaitGreeting(client));
+  letProcessEnd(client);
   return { client, isOwn: true, address, lease: { type: "wire", options: address } };
 }
 
@@ -74,40 +79,18 @@ function awaitGreeting(client: Redis): void {
 
 function checked(connection: RedisClient): Omit<OpenedRedis, "isOwn"> {
   if (!isRedisClient(connection)) {
-    throw new InvalidTaskBackend("connection must be a client of ioredis.");
+    throw new InvalidOption("connection must be a client of ioredis.");
   }
   const { keyPrefix } = connection.options as ClientOptions;
   if (keyPrefix !== undefined && keyPrefix !== "") {
-    throw new InvalidTaskBackend(
+    throw new InvalidOption(
       `connection must not have a keyPrefix ('${keyPrefix}'): BullMQ and scripts need whole keys. Use the backend's prefix.`,
     );
   }
+  if (optionsOfNode(connection).stringNumbers === true) {
+    throw new InvalidOption(
+      "connection must not have stringNumbers: numbers of scripts would arrive as texts.",
+    );
+  }
   return { client: connection, address: null, lease: leaseSourceOf(connection) };
-}
-
-function parseUrl(url: unknown): ClientOptions {
-  const refused = (why: string): InvalidTaskBackend =>
-    new InvalidTaskBackend(`url must be like redis://host:6379/0: ${why}.`);
-  if (typeof url !== "string") throw refused("it is no text");
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    // The address may hold a password.
-    throw refused("it is no address");
-  }
-  const { protocol, hostname, port, pathname, username, password } = parsed;
-  if (!["redis:", "rediss:", "valkey:", "valkeys:"].includes(protocol)) {
-    throw refused(`'${protocol}' is unknown`);
-  }
-  const database = pathname.replace(/^\//, "");
-  if (!/^\d{0,5}$/.test(database)) throw refused("the path must be the number of a database");
-  return {
-    host: hostname.replace(/^\[|\]$/g, "") || "127.0.0.1",
-    port: port === "" ? 6379 : Number(port),
-    db: Number(database),
-    ...(username === "" ? {} : { username: decodeURIComponent(username) }),
-    ...(password === "" ? {} : { password: decodeURIComponent(password) }),
-    ...(protocol === "rediss:" || protocol === "valkeys:" ? { tls: {} } : {}),
-  };
 }

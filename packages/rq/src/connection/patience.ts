@@ -1,3 +1,5 @@
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+
 const PARTS = 4;
 
 /**

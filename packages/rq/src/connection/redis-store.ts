@@ -1,12 +1,17 @@
+import { setImmediate } from "node:timers";
+
 import { BackendUnavailable } from "@tasks/core";
 import type { Redis } from "ioredis";
 
+import { inChunks } from "../chunks.ts";
 import type { ResolvedOptions } from "../options.ts";
+import { DENIED_COMMANDS } from "../scripts/allowed.ts";
 import type { CompiledScript, Script } from "../scripts/script.ts";
-import type { RedisClient } from "./client.ts";
-import { isUnknownScript, toTasksError } from "./errors.ts";
+import { optionsOfNode, type RedisClient } from "./client.ts";
+import { isDenied, isPermanent, isUnknownScript, toTasksError, toUnavailable } from "./errors.ts";
 import type { OpenedRedis } from "./open-redis.ts";
 import { afterSilence } from "./patience.ts";
+import { Rights } from "./rights.ts";
 import { SilenceWatch } from "./silence.ts";
 
 /** How long a call waits for a connection, in milliseconds: long enough for a restart of the server. */
@@ -25,8 +30,13 @@ export class RedisStore {
   readonly #silence: SilenceWatch | undefined;
   #becomingReady: Promise<void> | undefined;
   #interruptions = 0;
+  readonly #rights = new Rights(
+    (values) => this.bounded(this.#eval(DENIED_COMMANDS, values)),
+    () => this.#describeUser(),
+  );
   readonly #onInterruption = (): void => {
     this.#interruptions++;
+    this.#rights.forget();
   };
   #isClosed = false;
 
@@ -74,7 +84,35 @@ export class RedisStore {
   /** Runs a script. @throws BackendUnavailable; InvalidTask when the values are refused. */
   async run(script: Script, values: readonly ScriptValue[] = []): Promise<unknown> {
     if (this.client.status !== "ready" || this.#isClosed) await this.#ready();
-    return this.bounded(this.#eval(this.#tellsEvents ? script.withEvents : script, values));
+    const compiled = this.#tellsEvents ? script.withEvents : script;
+    if (!this.#rights.isGranted(compiled)) await this.#rights.assertGranted(compiled);
+    try {
+      return await this.bounded(this.#eval(compiled, values));
+    } catch (error) {
+      if (isDenied(error)) this.#rights.forget();
+      throw error;
+    }
+  }
+
+  /** Runs a script that takes any number of items and answers with numbers for each, as often as it takes. An empty list runs nothing. */
+  async runInChunks(
+    script: Script,
+    items: readonly (readonly ScriptValue[])[],
+    most?: number,
+  ): Promise<readonly number[]> {
+    const answers: number[] = [];
+    for (const values of inChunks(items, most)) {
+      for (const answer of (await this.run(script, values)) as readonly number[]) {
+        answers.push(answer);
+      }
+    }
+    return answers;
+  }
+
+  /** Which of these commands the user of the connection may not run on keys and channels of the backend. */
+  async denied(commands: readonly string[]): Promise<readonly string[]> {
+    if (this.client.status !== "ready" || this.#isClosed) await this.#ready();
+    return this.#rights.denied(commands);
   }
 
   /** Waits for a connection, then for the answer of a command. */
@@ -119,6 +157,11 @@ export class RedisStore {
     }
   }
 
+  #describeUser(): string {
+    const { username } = optionsOfNode(this.client);
+    return `The Redis user '${username || "default"}', on keys and channels '${this.root}*',`;
+  }
+
   /** A connection that is silent is given up, so that the next one is tried. A goodbye would wait for the answer of whoever is silent. */
   #giveUp(): BackendUnavailable {
     const { isOwn, client } = this.#redis;
@@ -144,12 +187,18 @@ export class RedisStore {
         callOff();
         client.off("ready", onReady).off("end", onEnd).off("error", onError);
         if (isReady) resolve();
-        else reject(toTasksError(lastError ?? new Error("no connection")));
+        else reject(toUnavailable(lastError ?? new Error("no connection")));
       };
-      const onReady = (): void => settle(true);
+      // An answer that arrived with this one may have closed the connection.
+      const onReady = (): void => {
+        setImmediate(() => {
+          if (client.status === "ready") settle(true);
+        });
+      };
       const onEnd = (): void => settle(false);
       const onError = (error: Error): void => {
-        lastError = error;
+        // What follows from a refusal says less.
+        if (!isPermanent(lastError)) lastError = error;
       };
       const callOff = afterSilence(READY_MS, onEnd);
       client.on("ready", onReady).on("end", onEnd).on("error", onError);

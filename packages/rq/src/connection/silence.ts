@@ -1,12 +1,15 @@
+import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { monotonicNow } from "@tasks/core/worker";
 import type { Redis } from "ioredis";
 
+import { isDenied } from "./errors.ts";
 import { afterSilence } from "./patience.ts";
 
 /** How long an answer is awaited before the server is asked by another connection, and the pause after a question that nobody answered, in milliseconds. */
 const PATIENCE_MS = 1000;
-const AGAIN_MS = 500;
+const AGAIN_MS = 250;
 /** How long connecting for that may take, and its answer, in milliseconds. */
 const ASK_MS = 1000;
 /** How long an answer that is on its way may take, in milliseconds. */
@@ -34,10 +37,10 @@ export class SilenceWatch {
   begin(): () => void {
     const { stream } = this.#client;
     const bytes = sentOn(stream);
-    const sentAtMs = performance.now();
+    const sentAtMs = monotonicNow();
     const doubt = (): void => {
       const travelMs = (sentOn(stream) - bytes) / SLOWEST;
-      if (performance.now() - sentAtMs >= PATIENCE_MS + travelMs) void this.#ask();
+      if (monotonicNow() - sentAtMs >= PATIENCE_MS + travelMs) void this.#ask();
       callOff = afterSilence(AGAIN_MS, doubt);
     };
     let callOff = afterSilence(PATIENCE_MS, doubt);
@@ -61,18 +64,18 @@ export class SilenceWatch {
       retryStrategy: null,
     });
     other.on("error", () => undefined);
-    // A server that takes connections and says nothing is not waited for either.
-    const limit = setTimeout(() => other.disconnect(), ASK_MS).unref();
+    // A server may take connections and say nothing, not even goodbye.
+    const limit = setTimeout(() => destroy(other), ASK_MS).unref();
     try {
       await other.connect();
-      await other.ping();
+      await other.ping().catch(unlessRefused);
       await sleep(LAST_CHANCE_MS, undefined, { ref: false });
       if (this.#client.stream === stream && stream.bytesRead === bytes) stream.destroy();
     } catch {
       // Nobody answers: an outage, which does not end by a new connection.
     } finally {
       clearTimeout(limit);
-      other.disconnect();
+      destroy(other);
     }
   }
 }
@@ -80,4 +83,15 @@ export class SilenceWatch {
 /** Bytes sent on a connection; 0 when there is none at the moment. */
 function sentOn(stream: Redis["stream"] | undefined): number {
   return stream?.bytesWritten ?? 0;
+}
+
+/** Closes a connection at once. The client's own goodbye waits for the other side. */
+function destroy(client: Redis): void {
+  client.disconnect();
+  client.stream?.destroy();
+}
+
+/** A user who may not ask was answered all the same. */
+function unlessRefused(error: unknown): void {
+  if (!isDenied(error)) throw error;
 }

@@ -37,15 +37,13 @@ export class WireConnection {
    * @param timeoutMs a server that is silent for as long is given up.
    */
   static async open(options: ClientOptions, timeoutMs: number): Promise<WireConnection> {
-    const { host = "127.0.0.1", port = 6379, tls, username, password, db = 0 } = options;
-    const socket =
-      tls === undefined
-        ? connectPlain({ host, port })
-        : connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...tls });
+    const { username, password, db = 0 } = options;
+    const socket = connect(options);
     const connection = new WireConnection(socket);
     socket.setTimeout(timeoutMs, () => socket.destroy(new Error("Redis does not answer.")));
     if (password != null) {
-      await connection.send("AUTH", ...(username == null ? [] : [username]), password);
+      const signIn = connection.send("AUTH", ...(username == null ? [] : [username]), password);
+      await signIn.catch(unlessNeedless);
     }
     if (db !== 0) await connection.send("SELECT", db);
     return connection;
@@ -86,4 +84,16 @@ export class WireConnection {
   #fail(error: Error): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
+}
+
+function connect({ path, host = "127.0.0.1", port = 6379, family, tls }: ClientOptions): Socket {
+  if (path != null) return connectPlain(path);
+  const place = { host, port, ...(family === undefined ? {} : { family }) };
+  if (tls === undefined) return connectPlain(place);
+  return connectTls({ ...place, ...(isIP(host) ? {} : { servername: host }), ...tls });
+}
+
+/** A password that the server does not ask for does no harm; the client that the backend works with goes on, too. */
+function unlessNeedless(error: Error): void {
+  if (!/no password is set|without any password configured/.test(error.message)) throw error;
 }

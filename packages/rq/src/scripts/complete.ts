@@ -1,16 +1,19 @@
 import { LOGS } from "./logs.ts";
+import { ADDITIONS, CLOCK, EVEN_WHEN_FULL, FIND, FREE_KEY, OURS, VALUES } from "./parts.ts";
+import { PAUSED } from "./pause.ts";
 import { defineScript, type Script } from "./script.ts";
 
 /**
  * Finds the queue of a job whose queue is not known, and checks that an attempt still holds it: fence and session are those that the claim left.
  *
- * A server that lost its last second in a power failure, or whose replica took over, gives a fence out twice; so the fence alone would not do.
+ * Needs `OURS`, `FIND` and `VALUES`. A server that lost its last second in a power failure, or
+ * whose replica took over, gives a fence out twice; so the fence alone would not do.
  */
 const ATTEMPT = `
 local function attempt(queue, id, token)
   if queue == '' then queue = queueOf(id) end
   if not queue then return nil end
-  local values = call('HMGET', of(queue, id), 'status', 'cancel', 'uniqueKey', 'uniqueScope')
+  local values = jobValues(of(queue, id), 'status', 'cancel', 'uniqueKey', 'uniqueScope')
   local mine = 'RUNNING ' .. token .. ' '
   if not values[1] then return nil end
   if string.sub(values[1], 1, #mine) == mine then return queue, values end
@@ -19,6 +22,27 @@ local function attempt(queue, id, token)
 end
 `;
 
+/** Frees the keys that attempts held until they started. Arguments, for each: queue, id, token. */
+export const START: Script = defineScript(
+  EVEN_WHEN_FULL,
+  OURS,
+  FIND,
+  FREE_KEY,
+  VALUES,
+  ATTEMPT,
+  `
+for at = 1, #ARGV, 3 do
+  local id = ARGV[at + 1]
+  local queue, values = attempt(ARGV[at], id, ARGV[at + 2])
+  if queue and values[4] == 'until-started' then
+    freeKey(queue, id, values[3], values[4])
+    call('HDEL', of(queue, id), 'uniqueKey', 'uniqueScope')
+  end
+end
+return 1
+`,
+);
+
 /**
  * Stores successes whose attempt is still theirs.
  *
@@ -26,6 +50,13 @@ end
  * 0 when it is lost, 2 when a cancellation was asked for.
  */
 export const SUCCEED: Script = defineScript(
+  EVEN_WHEN_FULL,
+  CLOCK,
+  ADDITIONS,
+  OURS,
+  FIND,
+  FREE_KEY,
+  VALUES,
   ATTEMPT,
   LOGS,
   `
@@ -68,8 +99,12 @@ return answers
 `,
 );
 
-/** Stores what running attempts changed. Arguments, for each: queue, id, token, progress, metadata, logs; "" for what did not change. */
+/** Stores what running attempts changed. Arguments, for each: queue, id, token, progress, metadata, logs; "" for what did not change. Answers with nothing. */
 export const UPDATE: Script = defineScript(
+  EVEN_WHEN_FULL,
+  OURS,
+  FIND,
+  VALUES,
   ATTEMPT,
   LOGS,
   `
@@ -85,20 +120,31 @@ for at = 1, #ARGV, 6 do
     if ARGV[at + 5] ~= '' then keepLogs(job, ARGV[at + 5]) end
   end
 end
-return 1
+return {}
 `,
 );
 
-/** Looks at attempts. Arguments, for each: queue, id, token. Answers for each with 1 when it goes on, 0 when it is lost, 2 when a cancellation was asked for. */
+/**
+ * Looks at attempts. Arguments, for each: queue, id, token. Answers for each with 0 when it is lost; else with 1, and 2 more when a cancellation was asked
+ * for, and 4 more when the queue is paused.
+ */
 export const CHECK_ATTEMPTS: Script = defineScript(
+  OURS,
+  FIND,
+  VALUES,
   ATTEMPT,
+  PAUSED,
   `
 local answers = {}
 for at = 1, #ARGV, 3 do
   local queue, values = attempt(ARGV[at], ARGV[at + 1], ARGV[at + 2])
-  if not queue then answers[#answers + 1] = 0
-  elseif values[2] == '1' then answers[#answers + 1] = 2
-  else answers[#answers + 1] = 1 end
+  local answer = 0
+  if queue then
+    answer = 1
+    if values[2] == '1' then answer = answer + 2 end
+    if isPaused(queue) then answer = answer + 4 end
+  end
+  answers[#answers + 1] = answer
 end
 return answers
 `,

@@ -1,117 +1,162 @@
-import { INDEX } from "./index-parts.ts";
+import { ENLIST } from "./index-parts.ts";
+import { INSERT } from "./insert.ts";
+import { LOWER, PLACE } from "./lanes.ts";
+import { ADDITIONS, CLOCK, EVEN_WHEN_FULL, OURS, SCORES, WAKE } from "./parts.ts";
 import { defineScript, type Script } from "./script.ts";
+
+const PARTS = [CLOCK, SCORES, ADDITIONS, LOWER, PLACE, WAKE, OURS, ENLIST, INSERT];
 
 /**
  * Stores tasks.
  *
  * Arguments: "all" for all or none, else "each"; then for each request queue, id, task name, arguments, BullMQ's priority, maxLost, metadata, due time,
- * delay, unique key, scope, window, and "reject" for a conflict that is an error. Empty texts stand for nothing.
+ * delay, unique key, scope, window, "reject" for a conflict that is an error, and "given" for an id that may be there already. Empty texts stand for nothing.
  *
- * Answers with the time, and one entry for each request that was not stored: its number, queue, id and hash of the holder of its key; without a hash, its id
+ * Answers with the time, and one entry for each request that was not stored: its number, queue, id and hash of what has its id or key; without a hash, its id
  * is the name of a key that is none of ours.
  * With "all", the first conflict that is an error is the only answer.
  */
 export const ENQUEUE: Script = defineScript(
-  INDEX,
+  ...PARTS,
   `
 local now = clock()
-local stride = 13
-local count = (#ARGV - 1) / stride
-
-local function holderOf(key)
-  local holder = call('GET', own('unique:' .. key))
-  if not holder then return nil end
-  local queue, id = string.match(holder, '^([^:]*):(.*)$')
-  if queue and isOurs(queue, id) then return queue, id end
-  return nil
-end
-
+local count = (#ARGV - 1) / STRIDE
 local function conflict(number, queue, id)
   return { number, queue, id, call('HGETALL', of(queue, id)) }
 end
 
--- A client may send a command twice when its connection broke: then the task is there.
-local function whatIs(queue, id)
-  if call('EXISTS', of(queue, id)) == 0 then return 'free' end
-  return isOurs(queue, id) and 'stored' or 'foreign'
-end
-
 if ARGV[1] == 'all' then
-  local taken = {}
+  local taken, given = {}, {}
   for number = 0, count - 1 do
-    local at = 1 + number * stride
+    local at = 1 + number * STRIDE
     local key = ARGV[at + 10]
     local found = whatIs(ARGV[at + 1], ARGV[at + 2])
     if found == 'foreign' then return { now, { number, ARGV[at + 1], ARGV[at + 2], {} } } end
+    if ARGV[at + 14] == 'given' then
+      if given[ARGV[at + 2]] or queueOfGiven(ARGV[at + 2]) then found = 'stored' end
+      given[ARGV[at + 2]] = true
+    end
     if key ~= '' and found == 'free' then
       local queue, id = holderOf(key)
-      if taken[key] then queue, id = ARGV[at + 1], taken[key] end
+      local isReject = ARGV[at + 13] == 'reject'
+      -- The other task of this batch is not stored yet: its hash stands for itself.
+      if taken[key] and isReject then return { now, { number, ARGV[at + 1], taken[key], { 'status', 'READY' } } } end
       if not id then taken[key] = ARGV[at + 2]
-      elseif ARGV[at + 13] == 'reject' then return { now, conflict(number, queue, id) } end
+      elseif isReject then return { now, conflict(number, queue, id) } end
     end
   end
 end
 
 local sequence = call('INCRBY', own('sequence'), count) - count
 local answer = { now }
-local seen = {}
-for number = 0, count - 1 do
-  local at = 1 + number * stride
-  local queue, id, priority, key = ARGV[at + 1], ARGV[at + 2], ARGV[at + 5], ARGV[at + 10]
-  local found = whatIs(queue, id)
-  local holderQueue, holder
-  if key ~= '' and found == 'free' then holderQueue, holder = holderOf(key) end
-  if found == 'stored' then
-    -- Nothing is left to do.
-  elseif found == 'foreign' then
-    answer[#answer + 1] = { number, queue, id, {} }
-  elseif holder then
-    answer[#answer + 1] = conflict(number, holderQueue, holder)
-  else
-    local due = now
-    local runAfter = ''
-    if ARGV[at + 8] ~= '' then runAfter = ARGV[at + 8]
-    elseif ARGV[at + 9] ~= '' then runAfter = string.format('%.0f', now + ARGV[at + 9]) end
-    if runAfter ~= '' then due = tonumber(runAfter) end
-    local fields = {
-      'name', ARGV[at + 3], 'data', ARGV[at + 4], 'priority', priority, 'timestamp', now,
-      'status', 'READY 0 - ' .. sequence + number + 1,
-    }
-    local function set(name, value)
-      if value == '' then return end
-      fields[#fields + 1] = name
-      fields[#fields + 1] = value
-    end
-    -- What is as usual takes no room.
-    if due > now then
-      local delay = string.format('%.0f', due - now)
-      set('delay', delay)
-      set('opts', '{"priority":' .. priority .. ',"delay":' .. delay .. '}')
-    elseif priority ~= '101' then set('opts', '{"priority":' .. priority .. '}') end
-    if ARGV[at + 6] ~= '3' then set('maxLost', ARGV[at + 6]) end
-    set('metadata', ARGV[at + 7])
-    set('runAfter', runAfter)
-    if key ~= '' then
-      local scope = ARGV[at + 11]
-      set('uniqueKey', key)
-      set('uniqueScope', scope)
-      local name = own('unique:' .. key)
-      if scope ~= 'window' then call('SET', name, queue .. ':' .. id)
-      elseif tonumber(ARGV[at + 12]) > 0 then call('SET', name, queue .. ':' .. id, 'PX', ARGV[at + 12]) end
-    end
-    call('HSET', of(queue, id), unpack(fields))
-    enlist(queue, id, sequence + number + 1, count == 1)
-    place(queue, id, tonumber(priority), due, now)
-    tell(queue, id, 'added', 'name', ARGV[at + 3])
-    if due > now then tell(queue, id, 'delayed', 'delay', string.format('%.0f', due)) else tell(queue, id, 'waiting') end
-    if not seen[queue] then
-      seen[queue] = true
-      call('SADD', own('queues'), queue)
-    end
-  end
+local function refuse(number, queue, id, isForeign)
+  answer[#answer + 1] = isForeign and { number, queue, id, {} } or conflict(number, queue, id)
 end
-addAll()
-wake()
+for number = 0, count - 1 do
+  insert(ARGV, 1 + number * STRIDE, number, sequence + number + 1, now, refuse, count == 1)
+end
+insertAll()
 return answer
 `,
 );
+
+/**
+ * A batch that is too large for one script is stored in four steps, and all or none of it: `STAGE`
+ * keeps its requests in a list, a part at a time; `COMMIT` makes the batch certain; `PUBLISH` makes
+ * tasks of its requests, a part at a time, and is repeated until none is left, by a worker if the
+ * caller is gone. `DISCARD` drops the list of a batch that is not certain. `@batches` holds those
+ * that are: time, number of the first enqueue, requests. `REFUSED` then tells the caller which
+ * requests became no tasks, as their id or unique key was taken.
+ */
+const BATCH = `
+local batches, batch = own('batches'), ARGV[1]
+local list = own('batch:' .. batch)
+`;
+
+/** Arguments: batch, then requests as for `ENQUEUE`. Answers with 1, or with 0 and the number of a request whose id is the name of a key that is none of ours. */
+export const STAGE: Script = defineScript(
+  ...PARTS,
+  BATCH,
+  `
+for at = 1, #ARGV - 1, STRIDE do
+  if whatIs(ARGV[at + 1], ARGV[at + 2]) == 'foreign' then return { 0, ARGV[at + 1], ARGV[at + 2] } end
+  call('RPUSH', list, unpack(ARGV, at + 1, at + STRIDE))
+end
+-- A caller that is gone leaves nothing behind.
+call('PEXPIRE', list, 600000)
+return { 1 }
+`,
+);
+
+/** Arguments: batch, number of requests. Answers with the time; with 0 when a part of the batch is missing. */
+export const COMMIT: Script = defineScript(
+  CLOCK,
+  BATCH,
+  `
+local count = tonumber(ARGV[2])
+if call('LLEN', list) ~= count * 14 then return 0 end
+local now = clock()
+local sequence = call('INCRBY', own('sequence'), count) - count
+call('PERSIST', list)
+call('HSET', batches, batch, string.format('%.0f %.0f %.0f', now, sequence, count))
+return now
+`,
+);
+
+/**
+ * Argument: batch. Answers with the number of requests that are left. Those whose id or key is
+ * taken are noted for `REFUSED`.
+ */
+export const PUBLISH: Script = defineScript(
+  EVEN_WHEN_FULL,
+  ...PARTS,
+  BATCH,
+  `
+local REQUESTS, BYTES = 250, 4 * 2 ^ 20
+local now, sequence, count = string.match(call('HGET', batches, batch) or '', '^(%d+) (%d+) (%d+)$')
+if not now then return 0 end
+now, sequence, count = tonumber(now), tonumber(sequence), tonumber(count)
+local left, bytes = call('LLEN', list) / STRIDE, 0
+local refused = {}
+local function refuse(number, queue, id, isForeign)
+  if isForeign then return end
+  for _, value in ipairs({ number, queue, id }) do refused[#refused + 1] = value end
+end
+for _ = 1, REQUESTS do
+  if left == 0 or bytes > BYTES then break end
+  local values = call('LPOP', list, STRIDE)
+  local number = count - left
+  insert(values, 0, number, sequence + number + 1, now, refuse, false)
+  left = left - 1
+  bytes = bytes + #values[4]
+end
+if left == 0 then call('HDEL', batches, batch) end
+insertAll()
+if #refused > 0 then
+  call('RPUSH', list .. ':refused', unpack(refused))
+  -- A caller that is gone leaves nothing behind.
+  call('PEXPIRE', list .. ':refused', 600000)
+end
+return left
+`,
+);
+
+/**
+ * Argument: batch. Answers with the number, queue and id of requests that were refused, with none
+ * after the last.
+ */
+export const REFUSED: Script = defineScript(
+  EVEN_WHEN_FULL,
+  BATCH,
+  "return call('LPOP', list .. ':refused', 3000) or {}",
+);
+
+/** Argument: batch. */
+export const DISCARD: Script = defineScript(
+  EVEN_WHEN_FULL,
+  BATCH,
+  "if call('HEXISTS', batches, batch) == 0 then call('DEL', list) end",
+);
+
+/** Batches that are certain and not published to the end. */
+export const BATCHES: Script = defineScript("return call('HKEYS', own('batches'))");

@@ -1,10 +1,10 @@
 /**
- * The results of a queue in the order of their enqueues, for lists: `enlist` and `unlist`.
+ * Puts a result into the list of its queue, in the order of enqueues: `enlist(queue, id, number, isAlone)`. Needs `ADDITIONS`.
  *
  * They are in parts of at most 64 results, `index:<number of the first>`, which Redis keeps packed: a third of what a single large set takes. `index`
  * holds where the parts begin.
  */
-export const INDEX = `
+export const ENLIST = `
 local PART = 64
 local lastParts = {}
 
@@ -26,7 +26,10 @@ local function enlist(queue, id, number, isAlone)
   last.size = last.size + 1
   add(index .. ':' .. last.first, number, id)
 end
+`;
 
+/** Takes a result out of the list: `unlist(queue, id, number)`. */
+export const UNLIST = `
 local function unlist(queue, id, number)
   local index = of(queue, 'index')
   local first = call('ZREVRANGEBYSCORE', index, number, '-inf', 'LIMIT', 0, 1)[1]

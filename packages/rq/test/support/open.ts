@@ -1,7 +1,9 @@
 import { configureTasks, createId } from "@tasks/core";
 import { RQBackend, type RQBackendOptions } from "@tasks/rq";
-import { afterAll } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 
+import { openRedis } from "../../src/connection/open-redis.ts";
+import { RedisStore } from "../../src/connection/redis-store.ts";
 import { createClient, deleteKeys, redisUrl } from "./redis.ts";
 
 const client = createClient();
@@ -18,6 +20,14 @@ export function openBackend(options: Omit<RQBackendOptions, "prefix"> = {}): {
   const backend = new RQBackend({ ...source, prefix, ...options });
   configureTasks({ backends: { default: backend } });
   return { backend, prefix };
+}
+
+/** Runs scripts on the keys of a backend, as the backend itself does. */
+export function openStore(prefix: string): RedisStore {
+  const options = { commandTimeoutMs: 10_000, events: false };
+  const store = new RedisStore(openRedis({ url: redisUrl() }), () => `{${prefix}}`, options);
+  onTestFinished(() => store.close());
+  return store;
 }
 
 afterAll(async () => {

@@ -1,5 +1,5 @@
 /** Tasks that this package's tests run in processes of their own. They write what they do to the file named by `TASKS_JOURNAL`. */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 
 import { task, type TaskContext } from "@tasks/core";
 
@@ -21,6 +21,13 @@ export const compute = task({ name: "rq.compute" }, (label: string, ms: number) 
   while (performance.now() < end);
   note(`${label} end ${process.pid}`);
   return process.pid;
+});
+
+/** Blocks the event loop until there is a file. */
+export const block = task({ name: "rq.block" }, (label: string, file: string) => {
+  note(`${label} start ${process.pid}`);
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  while (!existsSync(file)) Atomics.wait(cell, 0, 0, 10);
 });
 
 /** Waits for its signal and notes what it says. */

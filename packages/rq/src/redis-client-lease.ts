@@ -1,13 +1,18 @@
 /** What the lease thread runs where the backend's client is the user's: a client with the same options. */
+import { clearTimeout, setTimeout } from "node:timers";
+
+import { keepLease } from "@tasks/core/lease-thread";
 import type { Lease } from "@tasks/core/worker";
 import { Cluster, Redis } from "ioredis";
 
 import type { RedisClient } from "./connection/client.ts";
 import type { LeaseSource } from "./connection/lease-source.ts";
-import type { LeaseData } from "./lease.ts";
+import type { LeaseData } from "./redis-lease.ts";
 
-/** Opens the client by which a lease thread renews its session's lease. A client that fails is closed, and another opened: it finds the new master. */
-export async function openLease({ source, lua, keys, values, leaseMs }: LeaseData): Promise<Lease> {
+keepLease(openLease);
+
+/** Opens the client by which the thread renews its session's lease. A client that fails is closed, and another opened: it finds the new master. */
+async function openLease({ source, keys, renew, giveBack, leaseMs }: LeaseData): Promise<Lease> {
   // A server that is silent is given up while there is time to ask another.
   const patienceMs = Math.max(1000, leaseMs / 3);
   const client = createClient(source);
@@ -19,9 +24,14 @@ export async function openLease({ source, lua, keys, values, leaseMs }: LeaseDat
     client.disconnect();
     throw error;
   }
+  const run = async (lua: string, values: readonly (string | number)[]): Promise<void> => {
+    await within(patienceMs, client.call("EVAL", [lua, keys.length, ...keys, ...values]));
+  };
   return {
-    renew: async () => {
-      await within(patienceMs, client.call("EVAL", [lua, keys.length, ...keys, ...values]));
+    renew: () => run(renew.lua, renew.values),
+    giveBack: (attempts) => {
+      const named = attempts.flatMap(({ id, fence }) => [id, fence]);
+      return run(giveBack.lua, [...giveBack.values, ...named]);
     },
     close: () => client.disconnect(),
   };
