@@ -20,6 +20,16 @@ export interface BaselineEntry {
   readonly expires: string;
 }
 
+/** How random operations are chosen. */
+export interface RandomOptions {
+  /** Where the random numbers begin; a failure names it. @default another one in each process */
+  readonly seed?: number | undefined;
+  /** Only the list of steps at this place of the seed's; a failure names it. */
+  readonly path?: string | undefined;
+  /** How many lists of steps each requirement plays. @default 25 */
+  readonly runs?: number | undefined;
+}
+
 /** The backend under test. */
 export interface BackendDefinition {
   /** Package or class name, as reports should show it. */
@@ -45,8 +55,27 @@ export interface BackendDefinition {
   readonly withTransaction?:
     | (<T>(backend: Backend, run: (transaction: unknown) => Promise<T>) => Promise<T>)
     | undefined;
+  /**
+   * Moves the clock of one backend's store forward, where it can be set. With it random operations also wait for due times and for the end of windows.
+   * @default the clock is left alone
+   */
+  readonly advanceClock?: ((backend: Backend, ms: number) => Promise<void> | void) | undefined;
+  /** How random operations are chosen. */
+  readonly random?: RandomOptions | undefined;
   /** How many requirements are tested side by side, from 1. More is faster where the backend mostly waits. @default 1 */
   readonly parallel?: number | undefined;
+  /**
+   * Multiplies every time limit of the suite. Limits count only time that the process is given, so a busy machine seldom needs more than 1.
+   * @default the environment variable TASKS_CONFORMANCE_TIME_SCALE, else 1
+   */
+  readonly timeScale?: number | undefined;
   /** Requirements that fail for now. One that passes, or is past its date, fails the suite. @default [] */
   readonly baseline?: readonly BaselineEntry[] | undefined;
+}
+
+/** By how much the suite's time limits are multiplied. @throws Error when it is not a number above 0. */
+export function timeScaleOf({ timeScale }: Pick<BackendDefinition, "timeScale">): number {
+  const scale = timeScale ?? Number(process.env["TASKS_CONFORMANCE_TIME_SCALE"] ?? 1);
+  if (scale > 0) return scale;
+  throw new Error(`timeScale must be a number above 0, not ${scale}.`);
 }

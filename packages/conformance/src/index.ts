@@ -1,6 +1,12 @@
 export { checkBackend } from "./check-backend.ts";
 export type { CheckBackendOptions } from "./check-backend.ts";
-export type { BackendDefinition, BaselineEntry, CreateBackendOptions } from "./definition.ts";
+export type {
+  BackendDefinition,
+  BaselineEntry,
+  CreateBackendOptions,
+  RandomOptions,
+} from "./definition.ts";
+export type { Failure } from "./failure.ts";
 export { renderMatrix } from "./matrix.ts";
 export { countOutcomes, summarize, writeReport } from "./report.ts";
 export type { ConformanceReport, Outcome, OutcomeStatus } from "./report.ts";

@@ -1,3 +1,4 @@
+import { sourceOf } from "./failure.ts";
 import { renderTable } from "./internal/table.ts";
 import {
   countOutcomes,
@@ -14,10 +15,15 @@ const SIGNS: Readonly<Record<OutcomeStatus, string>> = {
   "not-applicable": "–",
 };
 
-/** Reports side by side as a Markdown page: counts, abilities, and every requirement with its sentence. */
+/**
+ * Reports side by side as a Markdown page: counts, abilities, and every requirement with its sentence.
+ *
+ * @param packageUrl where the ids lead to: the folder of this package.
+ */
 export function renderMatrix(
   requirements: readonly Requirement[],
   reports: readonly ConformanceReport[],
+  packageUrl: string = "../packages/conformance",
 ): string {
   return [
     "# Conformance",
@@ -34,7 +40,9 @@ export function renderMatrix(
     "",
     ...renderAbilities(reports),
     "",
-    ...topicsOf(requirements).flatMap((topic) => renderTopic(topic, requirements, reports)),
+    ...topicsOf(requirements).flatMap((topic) =>
+      renderTopic(topic, requirements, reports, packageUrl),
+    ),
   ].join("\n");
 }
 
@@ -42,14 +50,31 @@ function renderCounts(
   requirements: readonly Requirement[],
   reports: readonly ConformanceReport[],
 ): readonly string[] {
-  const rows = reports.map(({ name, outcomes }) => {
+  const rows = reports.map(({ name, date, version, commit, outcomes }) => {
     const counts = countOutcomes(outcomes);
-    return [name, ...Object.keys(SIGNS).map((status) => String(counts[status as OutcomeStatus]))];
+    const origin = [date, version, commit ?? "–"];
+    return [
+      name,
+      ...origin,
+      ...Object.keys(SIGNS).map((status) => String(counts[status as OutcomeStatus])),
+    ];
   });
   return [
     `${requirements.length} requirements.`,
     "",
-    ...renderTable(["backend", "passed", "failed", "known failures", "not applicable"], rows),
+    ...renderTable(
+      [
+        "backend",
+        "date",
+        "suite",
+        "commit",
+        "passed",
+        "failed",
+        "known failures",
+        "not applicable",
+      ],
+      rows,
+    ),
   ];
 }
 
@@ -66,13 +91,14 @@ function renderTopic(
   topic: string,
   requirements: readonly Requirement[],
   reports: readonly ConformanceReport[],
+  packageUrl: string,
 ): readonly string[] {
   const members = requirements.filter((requirement) => topicOf(requirement) === topic);
   const outcomes = reports.map(
     (report) => new Map(report.outcomes.map((outcome) => [outcome.id, outcome])),
   );
   const rows = members.map(({ id, sentence }) => [
-    `\`${id}\``,
+    `[\`${id}\`](${packageUrl}/${sourceOf({ id })})`,
     sentence,
     ...outcomes.map((byId) => sign(byId.get(id))),
   ]);

@@ -65,6 +65,7 @@ const REASONS: Partial<Record<Need, string>> = {
   outsideView:
     "the store has one connection, which an open transaction has to itself (oneConnection is true)",
   workerStore: "its workers are not QueueWorkers, whose store could be driven step by step",
+  wakeUps: "its store does not notify idle workers (it has no waitForWork)",
   shortLease: "createBackend does not pass `leaseMs` on",
 };
 
@@ -79,7 +80,10 @@ async function enqueueProbe(backend: Backend): Promise<boolean> {
 
 async function readWorker(backend: Backend, offers: Set<Need>): Promise<void> {
   const worker = await backend.createWorker({ queueNames: ["*"] });
-  if (worker instanceof QueueWorker) offers.add("workerStore");
+  if (worker instanceof QueueWorker) {
+    offers.add("workerStore");
+    if (worker.store.waitForWork !== undefined) offers.add("wakeUps");
+  }
   // A lease is over after recoveryMs at the latest, so a bound that is this small shows that the option arrived.
   if (backend.supports.recoveryMs <= SHORT_LEASE_MS + 5000) offers.add("shortLease");
 }

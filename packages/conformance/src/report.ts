@@ -3,6 +3,7 @@ import path from "node:path";
 
 import type { BackendSupports } from "@tasks/core";
 
+import type { Failure } from "./failure.ts";
 import { topicOf } from "./requirement.ts";
 
 /**
@@ -18,14 +19,22 @@ export type OutcomeStatus = "passed" | "failed" | "not-applicable" | "known-fail
 export interface Outcome {
   readonly id: string;
   readonly status: OutcomeStatus;
-  /** Why it does not apply, why it is known to fail, or the error's message. */
+  /** Why it does not apply, why it is known to fail, or the failure as text. */
   readonly reason?: string | undefined;
+  /** Why it failed. */
+  readonly failure?: Failure | undefined;
 }
 
-/** What `TASKS_CONFORMANCE_REPORT` receives: plain JSON data, the same for the same code. */
+/** What `TASKS_CONFORMANCE_REPORT` receives: plain JSON data. */
 export interface ConformanceReport {
   /** Name of the backend. */
   readonly name: string;
+  /** The day of the run, `YYYY-MM-DD`. */
+  readonly date: string;
+  /** The version of this package. */
+  readonly version: string;
+  /** The commit of the folder that the run was started in; `null` outside of a repository. */
+  readonly commit: string | null;
   readonly supports: BackendSupports | null;
   /** In the order of the suite. */
   readonly outcomes: readonly Outcome[];

@@ -11,6 +11,7 @@ import type { Scope } from "./scope.ts";
  * - `secondHandle`: `createBackend`, called again with the same namespace, opens the same store.
  * - `outsideView`: others can look at the store while a transaction of the caller's is open.
  * - `workerStore`: workers are `QueueWorker`s, whose store the suite can drive step by step.
+ * - `wakeUps`: their stores notify idle workers (`waitForWork`).
  * - `shortLease`: `createBackend` passes its `leaseMs` on.
  */
 export type Surrounding =
@@ -20,6 +21,7 @@ export type Surrounding =
   | "secondHandle"
   | "outsideView"
   | "workerStore"
+  | "wakeUps"
   | "shortLease";
 
 /** An ability or a surrounding. */
@@ -43,7 +45,7 @@ export interface Requirement {
   readonly leaseMs?: number | undefined;
   /** No other requirement may be tested at the same time, because the test holds up the process. @default false */
   readonly alone?: boolean | undefined;
-  /** Longest the test may take, in milliseconds. @default 20000 */
+  /** How long the test may take, in milliseconds. @default 30000 */
   readonly timeoutMs?: number | undefined;
   /** Runs in a scope of its own; rejects when the promise is broken. */
   readonly test: (t: Scope) => Promise<void> | void;
@@ -52,4 +54,9 @@ export interface Requirement {
 /** The part of the id before the dot: the file that owns the requirement. */
 export function topicOf(requirement: Pick<Requirement, "id">): string {
   return requirement.id.slice(0, requirement.id.indexOf("."));
+}
+
+/** How long a requirement's test may take, in milliseconds. */
+export function timeoutOf({ timeoutMs = 30_000 }: Pick<Requirement, "timeoutMs">): number {
+  return timeoutMs;
 }

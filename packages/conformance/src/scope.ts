@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 
 import {
-  createId,
   withBackends,
   type Backend,
   type BackendSupports,
@@ -24,6 +23,7 @@ import {
   type RecordedLog,
 } from "./internal/recorder.ts";
 import { TaskFunctions, type AnyFunction, type AnyTask } from "./internal/task-functions.ts";
+import { traceCalls } from "./internal/trace.ts";
 import type { Profile } from "./profile.ts";
 import type { Requirement } from "./requirement.ts";
 
@@ -50,6 +50,7 @@ export class Scope {
   readonly #functions = new TaskFunctions();
   #tasks = 0;
   readonly #opened: Backend[] = [];
+  readonly #namespaces = new Map<Backend, string>();
   readonly #workers: RunningWorker[] = [];
 
   constructor(definition: BackendDefinition, profile: Profile, requirement: Requirement) {
@@ -71,9 +72,24 @@ export class Scope {
     return this.#open(this.namespace, queues);
   }
 
+  /** Opens several handles at once on one new store. */
+  async openTogether(count: number): Promise<readonly Backend[]> {
+    const namespace = createNamespace();
+    return Promise.all(Array.from({ length: count }, () => this.#open(namespace, [])));
+  }
+
   /** Opens a backend whose store has nothing to do with the others. */
-  async openStranger(): Promise<Backend> {
+  async openUnrelated(): Promise<Backend> {
     return this.#open(createNamespace(), []);
+  }
+
+  /** Closes a backend that `openUnrelated()` opened, and removes what it stored, before the end of the test. */
+  async discard(backend: Backend): Promise<void> {
+    await backend.close();
+    const namespace = this.#namespaces.get(backend);
+    if (namespace === undefined) return;
+    this.#namespaces.delete(backend);
+    await this.definition.destroy?.({ namespace });
   }
 
   /** Defines a task. The function given to core is never an async one, so that it fits every backend. */
@@ -111,7 +127,7 @@ export class Scope {
   request(changes: Partial<EnqueueRequest> = {}): EnqueueRequest {
     const args = changes.args ?? [];
     return {
-      id: createId(),
+      id: null,
       taskName: this.name(),
       args,
       argsJson: JSON.stringify(args),
@@ -147,6 +163,17 @@ export class Scope {
       if (this.supports.getResult) await Promise.all(results.map((result) => result.refresh()));
       return results.every((result) => result.isFinished);
     });
+  }
+
+  /** Waits for the end of a task, and resolves with its result, loaded anew. */
+  async wait(result: TaskResult, limitMs = 15_000): Promise<TaskResult> {
+    const over = new AbortController();
+    try {
+      const waiting = result.wait({ signal: over.signal });
+      return await within(limitMs, `Task ${result.taskName} ends`, waiting);
+    } finally {
+      over.abort();
+    }
   }
 
   /** Resolves when a deferred result has fallen due by the backend's clock. */
@@ -237,17 +264,18 @@ export class Scope {
         "Backends close at the end of the test",
         Promise.all(this.#opened.map((backend) => backend.close())),
       );
-      for (const namespace of this.#namespaces) await this.definition.destroy?.({ namespace });
+      for (const namespace of new Set(this.#namespaces.values())) {
+        await this.definition.destroy?.({ namespace });
+      }
     }
   }
 
-  readonly #namespaces = new Set<string>();
-
   async #open(namespace: string, queues: readonly string[]): Promise<Backend> {
-    this.#namespaces.add(namespace);
     const leaseMs = this.#requirement.leaseMs ?? LONG_LEASE_MS;
     const backend = await this.definition.createBackend({ namespace, queues, leaseMs });
+    traceCalls(backend);
     this.#opened.push(backend);
+    this.#namespaces.set(backend, namespace);
     return backend;
   }
 }

@@ -1,13 +1,17 @@
 import type { TaskResult, WorkerOptions } from "@tasks/core";
 
-import type { Scope } from "../scope.ts";
+import type { RunningWorker, Scope } from "../scope.ts";
 import { createDeferred } from "./deferred.ts";
 
 /** A result that a started worker is running until `end()`. */
 export async function holdTask(
   t: Scope,
   options: WorkerOptions = {},
-): Promise<{ readonly result: TaskResult; readonly end: () => void }> {
+): Promise<{
+  readonly result: TaskResult;
+  readonly running: RunningWorker;
+  readonly end: () => void;
+}> {
   const started = createDeferred();
   const end = createDeferred();
   const task = t.task(async () => {
@@ -15,7 +19,7 @@ export async function holdTask(
     await end.promise;
   });
   const result = await task.enqueue();
-  await t.startWorker(options);
+  const running = await t.startWorker(options);
   await started.promise;
-  return { result, end: () => end.resolve() };
+  return { result, running, end: () => end.resolve() };
 }

@@ -85,7 +85,10 @@ function connect(): () => void {
     taskLog.connect(({ level, message, taskId, error }) => {
       if (level === "warn" || level === "error") {
         warnings.push(message);
-        if (error !== undefined) troubles.add(`${message} ${messageOf(error)}`);
+        // What a task threw is no trouble of the framework's.
+        if (error !== undefined && taskId === undefined) {
+          troubles.add(`${message} ${messageOf(error)}`);
+        }
       }
       if (taskId === undefined) return;
       const lines = logs.get(taskId) ?? [];

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 
-import { createId, registeredTasks, type Backend, type JsonValue } from "@tasks/core";
+import { createId, registeredTasks, type Backend, type TaskRecord } from "@tasks/core";
 import type {
   AttemptOutcome,
+  AttemptRef,
   ClaimedTask,
   ClaimRequest,
   Completion,
@@ -13,6 +14,10 @@ import type {
 } from "@tasks/core/worker";
 
 import { LONG_LEASE_MS } from "./lease.ts";
+import { formatShort, noteStep } from "./trace.ts";
+
+/** Pause between two looks for lost attempts, in milliseconds. */
+const WATCH_EVERY_MS = 20;
 
 /** One worker's part played by hand, step by step: the way to stop a worker in the middle. */
 export class StoreDriver {
@@ -38,6 +43,7 @@ export class StoreDriver {
       concurrency: 10,
       leaseMs,
     };
+    noteStep(`register session ${workerId} with a lease of ${leaseMs} ms`);
     await store.register(session);
     return new StoreDriver(store, session);
   }
@@ -54,8 +60,10 @@ export class StoreDriver {
     };
   }
 
-  claim(changes: Partial<ClaimRequest> = {}): Promise<readonly ClaimedTask[]> {
-    return this.store.claim(this.request(changes));
+  async claim(changes: Partial<ClaimRequest> = {}): Promise<readonly ClaimedTask[]> {
+    const claimed = await this.store.claim(this.request(changes));
+    noteStep(`${this.session.workerId} claims ${formatShort(changes)}: ${claimed.length} tasks`);
+    return claimed;
   }
 
   /** Claims the one task that is ready. */
@@ -66,20 +74,36 @@ export class StoreDriver {
     return claimed;
   }
 
+  /** The name of an attempt that this worker claimed. */
+  refOf({ id, fence }: Pick<ClaimedTask, "id" | "fence">): AttemptRef {
+    return { id, fence, sessionId: this.session.sessionId };
+  }
+
+  /** Looks for lost attempts as a worker does, only more often. Resolves with what ended FAILED, and how long it really took. */
+  async watch(
+    ms: number,
+  ): Promise<{ readonly lost: readonly TaskRecord[]; readonly watchedMs: number }> {
+    const startMs = performance.now();
+    const lost: TaskRecord[] = [];
+    const watchedMs = (): number => performance.now() - startMs;
+    while (watchedMs() < ms) {
+      lost.push(...(await this.store.recoverLost(this.session)));
+      await new Promise((resolve) => setTimeout(resolve, WATCH_EVERY_MS));
+    }
+    return { lost, watchedMs: watchedMs() };
+  }
+
   /** Records an outcome. */
   async complete(
     { id, fence }: Pick<ClaimedTask, "id" | "fence">,
     outcome: AttemptOutcome,
     changes: Partial<Completion> = {},
   ): Promise<CompletionAnswer> {
-    const completion = { id, fence, outcome, changes: null, cancelled: false, ...changes };
+    const ref = this.refOf({ id, fence });
+    const completion = { ...ref, outcome, changes: null, cancelled: false, ...changes };
     const answers = await this.store.complete([completion]);
     assert.equal(answers.length, 1, "one answer for one completion");
+    noteStep(`${this.session.workerId} completes fence ${fence}, ${outcome.type}: ${answers[0]!}`);
     return answers[0]!;
   }
-}
-
-/** The outcome of a task that returned. */
-export function successful(returnValue: JsonValue): AttemptOutcome {
-  return { type: "successful", returnValue, returnValueJson: JSON.stringify(returnValue) };
 }

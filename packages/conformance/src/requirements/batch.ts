@@ -116,6 +116,21 @@ export const batchRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "batch.rejecting-duplicates-inside",
+    sentence:
+      "A batch with two tasks of one unique key that is to be rejected stores none of its tasks.",
+    needs: ["batch", "unique", "list"],
+    test: async (t) => {
+      const unique = { scope: "until-finished", onConflict: "reject" } as const;
+      const task = t.task({ unique }, (n: number) => n);
+      await assert.rejects(async () => task.enqueueMany([[1], [2], [2], [3]]), {
+        name: DuplicateTask.name,
+      });
+      assert.deepEqual((await t.backend.list({ taskName: task.name })).results, []);
+      assert.equal((await task.enqueue(2)).deduplicated, false, "no key is taken");
+    },
+  },
+  {
     id: "batch.duplicates-inside",
     sentence: "Of two tasks with one unique key in a batch the second is given the first.",
     needs: ["batch", "unique"],

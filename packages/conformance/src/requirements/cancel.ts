@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 
-import { createId, TaskCancelled, TaskResultDoesNotExist, type TaskResult } from "@tasks/core";
+import {
+  createId,
+  DiscardTask,
+  TaskCancelled,
+  TaskResultDoesNotExist,
+  type TaskResult,
+} from "@tasks/core";
 
 import { until, within } from "../internal/deadline.ts";
 import { createDeferred, type Deferred } from "../internal/deferred.ts";
@@ -14,7 +20,7 @@ const REACHES_WITHIN_MS = 1500;
 export const cancelRequirements: readonly Requirement[] = [
   {
     id: "cancel.ready",
-    sentence: "A waiting task is FAILED and cancelled at once; cancel says true.",
+    sentence: "A waiting task is FAILED and cancelled at once; cancel returns true.",
     needs: ["cancel", "queued", "getResult"],
     test: async (t) => {
       const result = await t.task(() => null).enqueue();
@@ -67,6 +73,32 @@ export const cancelRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "cancel.before-its-slot",
+    sentence: "A task that is cancelled while a busy worker holds it back never runs.",
+    needs: ["cancel", "worker", "wait"],
+    test: async (t) => {
+      const ran: number[] = [];
+      const results: TaskResult[] = [];
+      const task = t.task(async (n: number) => {
+        ran.push(n);
+        // By now short tasks have been claimed ahead.
+        if (n !== 100) return;
+        for (const result of results.slice(101, 106)) await result.cancel();
+        await new Promise((resolve) => setTimeout(resolve, REACHES_WITHIN_MS));
+      });
+      results.push(...(await task.enqueueMany(Array.from({ length: 200 }, (_, n) => [n]))));
+      await t.startWorker({ concurrency: 1 });
+      await t.wait(results.at(-1)!);
+      assert.deepEqual(
+        ran.filter((n) => n > 100 && n < 106),
+        [],
+      );
+      for (const result of results.slice(101, 106)) {
+        assert.equal((await result.refresh()).state, "cancelled");
+      }
+    },
+  },
+  {
     id: "cancel.scheduled",
     sentence: "A task that is not due can be cancelled.",
     needs: ["cancel", "queued", "getResult", "defer"],
@@ -102,7 +134,7 @@ export const cancelRequirements: readonly Requirement[] = [
   },
   {
     id: "cancel.finished",
-    sentence: "Cancelling a finished task says false and changes nothing.",
+    sentence: "Cancelling a finished task returns false and changes nothing.",
     needs: ["cancel", "worker", "getResult"],
     test: async (t) => {
       const result = await t.run(t.task(() => 1));
@@ -113,7 +145,7 @@ export const cancelRequirements: readonly Requirement[] = [
   },
   {
     id: "cancel.twice",
-    sentence: "Cancelling twice says true, then false, and leaves one error.",
+    sentence: "Cancelling twice returns true, then false, and stores one error.",
     needs: ["cancel", "queued", "getResult"],
     test: async (t) => {
       const result = await t.task(() => null).enqueue();
@@ -151,7 +183,7 @@ export const cancelRequirements: readonly Requirement[] = [
     test: async (t) => {
       const { result } = await runUntilAborted(t);
       await result.cancel();
-      await result.wait({ timeoutMs: 5000 });
+      await t.wait(result);
       assert.deepEqual([result.status, result.state, result.attempts], ["FAILED", "cancelled", 1]);
       assert.equal(result.errors.at(-1)!.exceptionClass, TaskCancelled.name);
     },
@@ -174,13 +206,13 @@ export const cancelRequirements: readonly Requirement[] = [
       assert.equal(await result.cancel(), true);
       assert.equal((await result.refresh()).status, "RUNNING");
       end.resolve();
-      await result.wait({ timeoutMs: 5000 });
+      await t.wait(result);
       assert.equal(result.state, "cancelled");
     },
   },
   {
     id: "cancel.not-tried-again",
-    sentence: "A cancelled attempt is not tried again, whatever attempts are left.",
+    sentence: "A cancelled attempt is not tried again, also with attempts left.",
     needs: ["cancel", "worker", "wait", "retry"],
     test: async (t) => {
       let runs = 0;
@@ -196,7 +228,7 @@ export const cancelRequirements: readonly Requirement[] = [
       await t.startWorker();
       await started.promise;
       await result.cancel();
-      await result.wait({ timeoutMs: 5000 });
+      await t.wait(result);
       assert.deepEqual([result.state, runs], ["cancelled", 1]);
     },
   },
@@ -228,20 +260,36 @@ export const cancelRequirements: readonly Requirement[] = [
   {
     id: "cancel.race",
     sentence:
-      "When cancelling and finishing race, result and answers agree: cancelled, or successful and too late.",
-    needs: ["cancel", "worker", "wait"],
+      "When cancelling and an end of any kind race, result and answers agree: cancelled, or ended and too late.",
+    needs: ["cancel", "worker", "wait", "retry"],
     test: async (t) => {
-      const task = t.task((n: number) => n);
+      const backoff = { type: "fixed", delayMs: 0, jitter: 0 } as const;
+      const ends: readonly ((attempt: number) => unknown)[] = [
+        () => "done",
+        () => {
+          throw new DiscardTask("on purpose");
+        },
+        (attempt) => {
+          if (attempt < 3) throw new Error("again");
+        },
+      ];
+      const task = t.contextTask({ maxAttempts: 3, backoff }, ({ attempt }, n: number) =>
+        ends[n % ends.length]!(attempt),
+      );
       await t.startWorker({ concurrency: 5 });
       const race = async (n: number): Promise<void> => {
         const result = await task.enqueue(n);
-        for (let turn = 0; turn < n % 5; turn++) await new Promise(setImmediate);
+        for (let turn = 0; turn < n % 7; turn++) await new Promise(setImmediate);
         const isCancelled = await result.cancel();
-        await result.wait({ timeoutMs: 5000 });
-        assert.equal(result.state, isCancelled ? "cancelled" : "successful");
-        assert.equal(result.errors.length, isCancelled ? 1 : 0);
+        await t.wait(result);
+        const ended = n % ends.length === 1 ? "failed" : "successful";
+        assert.equal(result.state, isCancelled ? "cancelled" : ended);
+        const cancellations = result.errors.filter(
+          ({ exceptionClass }) => exceptionClass === TaskCancelled.name,
+        );
+        assert.equal(cancellations.length, isCancelled ? 1 : 0);
       };
-      await Promise.all(Array.from({ length: 30 }, (_, n) => race(n)));
+      await Promise.all(Array.from({ length: 45 }, (_, n) => race(n)));
     },
   },
   {

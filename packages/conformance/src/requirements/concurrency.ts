@@ -25,7 +25,7 @@ export const concurrencyRequirements: readonly Requirement[] = [
       const { task, most, total } = counting(t, 2);
       const results = await task.enqueueMany(Array.from({ length: 12 }, () => ["same"]));
       await Promise.all([1, 2, 3].map(() => t.startWorker({ concurrency: 5 })));
-      await Promise.all(results.map((result) => result.wait({ timeoutMs: 10_000 })));
+      await Promise.all(results.map((result) => t.wait(result)));
       assert.ok(most("same") <= 2, `${most("same")} at once`);
       assert.equal(total("same"), 12);
     },
@@ -45,7 +45,7 @@ export const concurrencyRequirements: readonly Requirement[] = [
   {
     id: "concurrency.one-keeps-order",
     sentence:
-      "With a limit of 1 the tasks of a key run one after the other in enqueue order, whatever workers there are.",
+      "With a limit of 1 the tasks of a key run one after the other in enqueue order, with any number of workers.",
     needs: ["concurrency", "worker", "wait"],
     test: async (t) => {
       const seen: string[] = [];
@@ -57,7 +57,7 @@ export const concurrencyRequirements: readonly Requirement[] = [
       const calls = Array.from({ length: 15 }, (_, n) => [n]);
       const results = await task.enqueueMany(calls);
       await Promise.all([1, 2].map(() => t.startWorker({ concurrency: 4 })));
-      await Promise.all(results.map((result) => result.wait({ timeoutMs: 10_000 })));
+      await Promise.all(results.map((result) => t.wait(result)));
       assert.deepEqual(
         seen,
         calls.flatMap(([n]) => [`${n} begins`, `${n} ends`]),
@@ -66,13 +66,13 @@ export const concurrencyRequirements: readonly Requirement[] = [
   },
   {
     id: "concurrency.others-go-on",
-    sentence: "Tasks held back by a limit hold up no others.",
+    sentence: "Tasks that a limit blocks delay no other task.",
     needs: ["concurrency", "worker", "wait"],
     test: async (t) => {
       const held = await holdSlot(t);
       await held.task.enqueueMany(Array.from({ length: 30 }, () => []));
       const free = await t.task(() => "went by").enqueue();
-      await free.wait({ timeoutMs: 5000 });
+      await t.wait(free);
       held.letGo();
       assert.equal(free.returnValue, "went by");
     },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 
 import { currentTask, type TaskContext } from "@tasks/core";
 
@@ -42,6 +43,51 @@ export const contextRequirements: readonly Requirement[] = [
     test: async (t) => {
       const result = await t.run(t.contextTask((context) => context.attempt));
       assert.equal(result.returnValue, 1);
+    },
+  },
+  {
+    id: "context.async-context",
+    sentence:
+      "Every attempt starts from the async context in which run() of the worker was called.",
+    needs: ["worker"],
+    test: async (t) => {
+      const storage = new AsyncLocalStorage<string>();
+      const inherited: (string | undefined)[] = [];
+      const enter = (name: string): void => {
+        inherited.push(storage.getStore());
+        storage.enterWith(name);
+      };
+      const tasks = [
+        t.task(enter),
+        t.task(async (name: string) => {
+          enter(name);
+          await Promise.resolve();
+        }),
+        t.task({ maxAttempts: 2, backoff: { delayMs: 0 } }, (name: string) => {
+          enter(name);
+          throw new Error("again");
+        }),
+      ];
+      for (const task of tasks) {
+        for (const name of ["ada", "bob"]) {
+          await storage.run(`the request of ${name}`, () => task.enqueue(name));
+        }
+      }
+      await storage.run("the program", () => t.drain({ concurrency: 2 }));
+      assert.ok(inherited.length >= 6, `${inherited.length} attempts`);
+      assert.deepEqual(new Set(inherited), new Set(["the program"]));
+    },
+  },
+  {
+    id: "context.async-context-ends",
+    sentence:
+      "An async context that a task enters reaches neither the caller that enqueued it nor the one that ran the worker.",
+    needs: ["execution"],
+    test: async (t) => {
+      const storage = new AsyncLocalStorage<string>();
+      const task = t.task((name: string) => storage.enterWith(name));
+      await t.run(task, "ada");
+      assert.equal(storage.getStore(), undefined);
     },
   },
   {

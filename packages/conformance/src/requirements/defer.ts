@@ -60,7 +60,7 @@ export const deferRequirements: readonly Requirement[] = [
         .using({ runAfter: { milliseconds: 200 } })
         .enqueue();
       const dueAt = result.runAfter!;
-      await result.wait({ timeoutMs: 5000 });
+      await t.wait(result);
       const earlyMs = dueAt.getTime() - result.startedAt!.getTime();
       assert.ok(earlyMs <= t.supports.timeResolutionMs, `${earlyMs} ms early`);
     },
@@ -106,7 +106,7 @@ export const deferRequirements: readonly Requirement[] = [
   },
   {
     id: "defer.does-not-hold-up",
-    sentence: "Two hundred tasks that are not due hold up nobody behind them.",
+    sentence: "Two hundred tasks that are not due do not delay the tasks behind them.",
     needs: ["defer", "worker", "getResult"],
     test: async (t) => {
       const later = t.task(() => null).using({ runAfter: { hours: 1 } });
@@ -114,6 +114,80 @@ export const deferRequirements: readonly Requirement[] = [
       const result = await t.task(() => 1).enqueue();
       await t.drain({ concurrency: 1 });
       assert.equal((await result.refresh()).status, "SUCCESSFUL");
+    },
+  },
+  {
+    id: "defer.one-order",
+    sentence: "Tasks that fell due and tasks that were ready before run in one order.",
+    needs: ["defer", "worker", "priority"],
+    test: async (t) => {
+      const seen: number[] = [];
+      const task = t.task((n: number) => {
+        seen.push(n);
+      });
+      const soon = { milliseconds: 200 };
+      await task.using({ priority: 5, runAfter: soon }).enqueue(5);
+      const last = await task.using({ priority: 7, runAfter: soon }).enqueue(7);
+      for (const priority of [9, 0, 6]) await task.using({ priority }).enqueue(priority);
+      await t.untilDue(last);
+      await t.drain({ concurrency: 1 });
+      assert.deepEqual(seen, [9, 7, 6, 5, 0]);
+    },
+  },
+  {
+    id: "defer.urgent-first",
+    sentence: "Of many tasks that fall due at once the most urgent one starts first.",
+    needs: ["defer", "worker", "priority"],
+    test: async (t) => {
+      const seen: string[] = [];
+      const task = t.task((name: string) => {
+        seen.push(name);
+      });
+      const runAfter = new Date(t.backend.now().getTime() + 1000);
+      const deferred = task.using({ runAfter });
+      await deferred.enqueueMany(Array.from({ length: 1000 }, () => ["ordinary"]));
+      const urgent = await deferred.using({ priority: 1 }).enqueue("urgent");
+      await t.untilDue(urgent);
+      await t.drain({ concurrency: 1, maxTasks: 1 });
+      assert.deepEqual(seen, ["urgent"]);
+    },
+  },
+  {
+    id: "defer.backlog-elsewhere",
+    sentence: "Tasks that are due in a queue without a worker delay no task of another queue.",
+    needs: ["defer", "worker", "queues", "wait"],
+    timeoutMs: 60_000,
+    test: async (t) => {
+      const task = t.task((n: number) => n);
+      const unserved = task.using({ queueName: "unserved", priority: 10 });
+      const deferred = unserved.using({ runAfter: { milliseconds: 50 } });
+      const calls = Array.from({ length: 1000 }, () => [0]);
+      await unserved.enqueueMany(calls);
+      const [last] = (await deferred.enqueueMany(calls)).slice(-1);
+      await t.untilDue(last!);
+      await t.startWorker({ intervalMs: 60_000 });
+      const result = await task.enqueue(1);
+      await result.wait({ timeoutMs: 5000 });
+      assert.equal(result.returnValue, 1);
+    },
+  },
+  {
+    id: "defer.steady-stream",
+    sentence: "Tasks start while scheduled ones keep falling due.",
+    needs: ["defer", "worker", "wait"],
+    test: async (t) => {
+      const task = t.task(() => null);
+      const start = t.backend.now().getTime() + 500;
+      // The stream outlasts the test by far.
+      const streamed = Array.from({ length: 600 }, (_, n) =>
+        task.using({ runAfter: new Date(start + n * 25) }).enqueue(),
+      );
+      const last = (await Promise.all(streamed)).at(-1)!;
+      await t.startWorker();
+      await t.untilTime(start);
+      const ordinary = await task.enqueue();
+      await ordinary.wait({ timeoutMs: 14_000 });
+      assert.ok(ordinary.startedAt! < last.runAfter!, "started before the stream ended");
     },
   },
 ];

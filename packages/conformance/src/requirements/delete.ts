@@ -32,7 +32,7 @@ export const deleteRequirements: readonly Requirement[] = [
   },
   {
     id: "delete.running",
-    sentence: "delete() leaves a running result alone and says false.",
+    sentence: "delete() does not delete a running result, and returns false.",
     needs: ["list", "worker", "getResult"],
     test: async (t) => {
       const { result, end } = await holdTask(t);

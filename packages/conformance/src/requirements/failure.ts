@@ -37,7 +37,7 @@ export const failureRequirements: readonly Requirement[] = [
   {
     id: "failure.record",
     sentence:
-      "A stored error has class, message, a traceback that ends with both, attempt, worker and time.",
+      "A stored error has class, message, a traceback that begins with both, attempt, worker and time.",
     needs: ["execution"],
     upstream: ["88", "145", "198", "255"],
     test: async (t) => {
@@ -58,7 +58,7 @@ export const failureRequirements: readonly Requirement[] = [
           workerId: result.workerIds[0],
         },
       );
-      assert.match(traceback, /CustomError: on purpose$/);
+      assert.match(traceback, /^CustomError: on purpose\n {4}at /);
       assert.ok(occurredAt instanceof Date && occurredAt >= result.enqueuedAt);
     },
   },
@@ -77,7 +77,7 @@ export const failureRequirements: readonly Requirement[] = [
       const [error] = result.errors;
       assert.equal(error!.exceptionClass, "CustomError");
       assert.match(error!.traceback, /TypeError: inner/);
-      assert.match(error!.traceback, /CustomError: outer$/);
+      assert.match(error!.traceback, /^CustomError: outer\n/);
     },
   },
   {
@@ -95,7 +95,7 @@ export const failureRequirements: readonly Requirement[] = [
   },
   {
     id: "failure.discarded",
-    sentence: "DiscardTask ends a task as FAILED, whatever attempts are left.",
+    sentence: "DiscardTask ends a task as FAILED, also with attempts left.",
     needs: ["execution", "retry"],
     test: async (t) => {
       const result = await t.run(

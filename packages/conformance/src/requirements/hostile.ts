@@ -211,7 +211,7 @@ function throws(
 ): Requirement {
   return {
     id: `hostile.error.${name}`,
-    sentence: `An error ${what} is recorded, and its worker goes on.`,
+    sentence: `An error ${what} is recorded, and its worker continues.`,
     needs: ["execution"],
     upstream: expected.upstream,
     test: async (t) => {

@@ -10,6 +10,7 @@ import { deleteRequirements } from "./delete.ts";
 import { enqueueRequirements } from "./enqueue.ts";
 import { failureRequirements } from "./failure.ts";
 import { hostileRequirements } from "./hostile.ts";
+import { idRequirements } from "./id.ts";
 import { isolationRequirements } from "./isolation.ts";
 import { lifeRequirements } from "./life.ts";
 import { listRequirements } from "./list.ts";
@@ -21,6 +22,7 @@ import { outcomeRequirements } from "./outcome.ts";
 import { pauseRequirements } from "./pause.ts";
 import { progressRequirements } from "./progress.ts";
 import { pruneRequirements } from "./prune.ts";
+import { randomRequirements } from "./random.ts";
 import { recoveryRequirements } from "./recovery.ts";
 import { resultRequirements } from "./result.ts";
 import { retryRequirements } from "./retry.ts";
@@ -35,6 +37,7 @@ import { undeclaredRequirements } from "./undeclared.ts";
 import { uniqueRequirements } from "./unique.ts";
 import { unknownTaskRequirements } from "./unknown-task.ts";
 import { waitRequirements } from "./wait.ts";
+import { wakeRequirements } from "./wake.ts";
 import { workerOptionsRequirements } from "./worker-options.ts";
 import { workerQueuesRequirements } from "./worker-queues.ts";
 import { workerRequirements } from "./worker.ts";
@@ -47,6 +50,7 @@ export const requirements: readonly Requirement[] = Object.freeze([
   ...enqueueRequirements,
   ...argumentsRequirements,
   ...batchRequirements,
+  ...idRequirements,
   ...resultRequirements,
   ...outcomeRequirements,
   ...failureRequirements,
@@ -69,6 +73,7 @@ export const requirements: readonly Requirement[] = Object.freeze([
   ...shutdownRequirements,
   ...runTaskRequirements,
   ...unknownTaskRequirements,
+  ...wakeRequirements,
   ...claimRequirements,
   ...recoveryRequirements,
   ...listRequirements,
@@ -76,6 +81,7 @@ export const requirements: readonly Requirement[] = Object.freeze([
   ...deleteRequirements,
   ...pauseRequirements,
   ...pruneRequirements,
+  ...randomRequirements,
   ...transactionRequirements,
   ...isolationRequirements,
   ...hostileRequirements,

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 
-import { TaskResultDoesNotExist, withBackends } from "@tasks/core";
+import {
+  InvalidTaskBackend,
+  TaskResultDoesNotExist,
+  withBackends,
+  type Backend,
+} from "@tasks/core";
 
+import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
+import type { Scope } from "../scope.ts";
 
 /** Stores and aliases side by side. */
 export const isolationRequirements: readonly Requirement[] = [
@@ -11,7 +18,7 @@ export const isolationRequirements: readonly Requirement[] = [
     sentence: "A backend does not find the results of a backend with another namespace.",
     needs: ["getResult"],
     test: async (t) => {
-      const stranger = await t.openStranger();
+      const stranger = await t.openUnrelated();
       const { id } = await t.task(() => null).enqueue();
       await assert.rejects(async () => stranger.getResult(id), {
         name: TaskResultDoesNotExist.name,
@@ -24,7 +31,7 @@ export const isolationRequirements: readonly Requirement[] = [
     needs: ["worker", "getResult"],
     upstream: ["201"],
     test: async (t) => {
-      const stranger = await t.openStranger();
+      const stranger = await t.openUnrelated();
       const result = await t.task(() => null).enqueue();
       await t.drain({ queueNames: ["*"] }, stranger);
       assert.equal((await result.refresh()).status, "READY");
@@ -36,7 +43,7 @@ export const isolationRequirements: readonly Requirement[] = [
     needs: ["list", "worker"],
     upstream: ["201"],
     test: async (t) => {
-      const stranger = await t.openStranger();
+      const stranger = await t.openUnrelated();
       await t.run(t.task(() => null));
       assert.deepEqual((await stranger.list()).results, []);
       assert.equal((await stranger.counts()).SUCCESSFUL, 0);
@@ -49,7 +56,7 @@ export const isolationRequirements: readonly Requirement[] = [
     sentence: "Unique keys of another namespace are other keys.",
     needs: ["unique", "queued"],
     test: async (t) => {
-      const stranger = await t.openStranger();
+      const stranger = await t.openUnrelated();
       const task = t.task({ unique: { scope: "until-finished" } }, () => null);
       await task.enqueue();
       const there = await withBackends({ default: stranger }, () => task.enqueue());
@@ -62,7 +69,7 @@ export const isolationRequirements: readonly Requirement[] = [
     needs: [],
     upstream: ["6", "124"],
     test: async (t) => {
-      const stranger = await t.openStranger();
+      const stranger = await t.openUnrelated();
       const task = t.task(() => null);
       await withBackends({ default: t.backend, second: stranger }, async () => {
         const first = await task.enqueue();
@@ -72,6 +79,76 @@ export const isolationRequirements: readonly Requirement[] = [
         if (!t.supports.getResult) return;
         await t.backend.getResult(first.id);
         await stranger.getResult(second.id);
+      });
+    },
+  },
+  {
+    id: "isolation.alias-at-configuration",
+    sentence: "A backend works under its alias from the configuration on, however it is reached.",
+    needs: ["worker", "getResult"],
+    test: async (t) => {
+      const stranger = await t.openUnrelated();
+      const task = t.task({ backend: "second" }, () => null);
+      await withBackends({ default: t.backend, second: stranger }, async () => {
+        const worker = await stranger.createWorker({ batch: true });
+        const result = await task.enqueue();
+        await worker.run();
+        assert.equal((await result.refresh()).status, "SUCCESSFUL");
+      });
+      await assert.rejects(
+        async () => withBackends({ third: stranger }, () => null),
+        InvalidTaskBackend,
+      );
+    },
+  },
+  {
+    id: "isolation.aliases-of-one-store",
+    sentence:
+      "Two aliases on the same tables or keys share neither results, lists, counts, pauses nor unique keys.",
+    needs: ["worker", "list", "unique", "pause", "getResult", "secondHandle"],
+    test: async (t) => {
+      const task = t.task({ unique: { scope: "until-finished" } }, () => null);
+      await withSecond(t, async (second) => {
+        const ours = await task.enqueue();
+        assert.equal((await second.counts()).READY, 0, "counts");
+        assert.deepEqual((await second.list()).results, [], "lists");
+        await assert.rejects(async () => second.getResult(ours.id), {
+          name: TaskResultDoesNotExist.name,
+        });
+        await t.backend.pause("default");
+        assert.deepEqual(
+          (await second.queues()).filter(({ paused }) => paused),
+          [],
+          "pauses shown",
+        );
+        await t.drain({ queueNames: ["*"] }, second);
+        const theirs = await task.using({ backend: "second" }).enqueue();
+        assert.equal(theirs.deduplicated, false, "unique keys");
+        await t.drain({}, second);
+        assert.equal((await theirs.refresh()).status, "SUCCESSFUL", "pauses hold nothing here");
+        assert.equal((await ours.refresh()).status, "READY", "the task of the other alias");
+        await t.untilTime(t.backend.now().getTime() + t.supports.timeResolutionMs);
+        assert.equal(await t.backend.prune({ minAgeMs: 0 }), 0, "prune");
+        assert.deepEqual(
+          { ...(await second.counts()) },
+          { READY: 0, RUNNING: 0, SUCCESSFUL: 1, FAILED: 0 },
+        );
+      });
+    },
+  },
+  {
+    id: "isolation.leases-of-one-store",
+    sentence: "A worker recovers no task of another alias on the same tables or keys.",
+    needs: ["workerStore", "getResult", "secondHandle"],
+    test: async (t) => {
+      await withSecond(t, async (second) => {
+        const result = await t.task(() => null).enqueue();
+        const leaver = await StoreDriver.register(t.backend);
+        await leaver.claimOne();
+        await leaver.store.unregister(leaver.session);
+        const stranger = await StoreDriver.register(second);
+        assert.deepEqual(await stranger.store.recoverLost(stranger.session), []);
+        assert.equal((await result.refresh()).status, "RUNNING");
       });
     },
   },
@@ -98,3 +175,9 @@ export const isolationRequirements: readonly Requirement[] = [
     },
   },
 ];
+
+/** Runs a test with another handle on the same store, configured as `second`. */
+async function withSecond(t: Scope, test: (second: Backend) => Promise<void>): Promise<void> {
+  const second = await t.open();
+  await withBackends({ default: t.backend, second }, () => test(second));
+}

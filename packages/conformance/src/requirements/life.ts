@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 
-import type { Backend } from "@tasks/core";
+import { BackendUnavailable, withBackends, type Backend } from "@tasks/core";
 
 import { within } from "../internal/deadline.ts";
+import { createDeferred } from "../internal/deferred.ts";
+import { holdTask } from "../internal/hold-task.ts";
 import type { Need, Requirement } from "../requirement.ts";
 import type { Scope } from "../scope.ts";
 
@@ -47,7 +49,7 @@ export const lifeRequirements: readonly Requirement[] = [
     sentence: "A backend that was never used can be closed.",
     needs: [],
     test: async (t) => {
-      const unused = await t.openStranger();
+      const unused = await t.openUnrelated();
       await within(5000, "close() resolves", unused.close());
     },
   },
@@ -81,6 +83,74 @@ export const lifeRequirements: readonly Requirement[] = [
       await elsewhere.close();
       const result = await t.task(() => null).enqueue();
       assert.equal((await t.backend.getResult(result.id)).id, result.id);
+    },
+  },
+  {
+    id: "life.opened-at-once",
+    sentence: "Ten handles that are opened at once on a new store all work.",
+    needs: ["secondHandle", "getResult"],
+    test: async (t) => {
+      const handles = await t.openTogether(10);
+      const task = t.task((n: number) => n);
+      const ids = await Promise.all(
+        handles.map((handle, n) =>
+          withBackends({ default: handle }, async () => (await task.enqueue(n)).id),
+        ),
+      );
+      for (const [n, id] of ids.entries()) {
+        const reader = handles[(n + 1) % handles.length]!;
+        assert.deepEqual((await reader.getResult(id)).args, [n]);
+      }
+    },
+  },
+  {
+    id: "life.close-stops-workers",
+    sentence: "close() stops the backend's workers: running tasks end, and run() resolves.",
+    needs: ["worker", "secondHandle", "getResult"],
+    test: async (t) => {
+      const elsewhere = await t.open();
+      const { result, running, end } = await holdTask(t);
+      const closed = t.backend.close();
+      end();
+      await within(5000, "close() resolves", closed);
+      await within(1000, "run() resolves", running.done);
+      assert.equal((await elsewhere.getResult(result.id)).status, "SUCCESSFUL");
+    },
+  },
+  {
+    id: "life.closed-runs-no-worker",
+    sentence: "A worker of a closed backend refuses to run with BackendUnavailable.",
+    needs: ["worker"],
+    test: async (t) => {
+      const worker = await t.backend.createWorker();
+      await t.backend.close();
+      const refused = { name: BackendUnavailable.name };
+      await within(1000, "run() rejects", assert.rejects(worker.run(), refused));
+      await within(1000, "stop() resolves", worker.stop());
+    },
+  },
+  {
+    id: "life.close-ends-run-task",
+    sentence: "close() gives back the task that runTask() runs, and runTask() settles.",
+    needs: ["worker", "secondHandle", "getResult"],
+    test: async (t) => {
+      const elsewhere = await t.open();
+      const started = createDeferred();
+      const { id } = await t
+        .contextTask(async ({ signal }) => {
+          started.resolve();
+          await new Promise((_resolve, reject) => {
+            signal.addEventListener("abort", () => reject(signal.reason as Error));
+          });
+        })
+        .enqueue();
+      const run = t.backend.runTask(id);
+      run.catch(() => undefined);
+      await started.promise;
+      await within(5000, "close() resolves", t.backend.close());
+      await within(5000, "runTask() settles", Promise.allSettled([run]));
+      const { status, attempts } = await elsewhere.getResult(id);
+      assert.deepEqual([status, attempts], ["READY", 0]);
     },
   },
   {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { InvalidTask, type ListOptions } from "@tasks/core";
+import { InvalidOption, type ListOptions } from "@tasks/core";
 
 import type { Requirement } from "../requirement.ts";
 import type { Scope } from "../scope.ts";
@@ -129,6 +129,41 @@ export const listRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "list.ready-newest-first",
+    sentence:
+      "READY results are listed newest first, ready and scheduled ones mixed, through all pages.",
+    needs: ["list", "queued", "defer"],
+    test: async (t) => {
+      const task = t.task((n: number) => n);
+      for (const n of [0, 1, 2, 3, 4, 5, 6]) {
+        await task.using(n % 2 === 0 ? {} : { runAfter: { hours: 10 - n } }).enqueue(n);
+      }
+      assert.deepEqual(await listed(t, { status: "READY" }), [6, 5, 4, 3, 2, 1, 0]);
+      assert.deepEqual(await paged(t, { status: "READY", limit: 2 }), [6, 5, 4, 3, 2, 1, 0]);
+      assert.deepEqual(await paged(t, { state: "scheduled", limit: 2 }), [5, 3, 1]);
+      assert.deepEqual(await paged(t, { state: "ready", limit: 3 }), [6, 4, 2, 0]);
+    },
+  },
+  {
+    id: "list.filters-on-every-page",
+    sentence: "Every page of a list keeps all of its filters.",
+    needs: ["list", "queued", "queues", "cancel"],
+    test: async (t) => {
+      const task = t.task((n: number) => n);
+      const other = t.task((n: number) => n);
+      for (const n of [1, 2, 3, 4]) {
+        await task.using({ queueName: "a" }).enqueue(n);
+        await task.using({ queueName: "b" }).enqueue(-1);
+        await other.using({ queueName: "a" }).enqueue(-2);
+        await (await task.using({ queueName: "a" }).enqueue(-3)).cancel();
+      }
+      const filters = { status: "READY", queueName: "a", taskName: task.name } as const;
+      for (const limit of [1, 2, 3, 4]) {
+        assert.deepEqual(await paged(t, { ...filters, limit }), [4, 3, 2, 1], `by ${limit}`);
+      }
+    },
+  },
+  {
     id: "list.by-state",
     sentence: "list() filters by the finer state.",
     needs: ["list", "queued", "cancel", "defer"],
@@ -167,15 +202,15 @@ export const listRequirements: readonly Requirement[] = [
     needs: ["list"],
     test: async (t) => {
       for (const bad of [{ limit: 0 }, { limit: 1001 }, { status: "ready" }, { state: "READY" }]) {
-        await assert.rejects(async () => t.backend.list(bad as ListOptions), InvalidTask);
+        await assert.rejects(async () => t.backend.list(bad as ListOptions), InvalidOption);
       }
       const mistyped = { stat: "ready" } as ListOptions;
-      await assert.rejects(async () => t.backend.list(mistyped), TypeError);
+      await assert.rejects(async () => t.backend.list(mistyped), InvalidOption);
     },
   },
   {
     id: "list.hostile-filters",
-    sentence: "Filters that nothing has, of any content, find nothing and harm nobody.",
+    sentence: "Filters that match no result, of any content, return none and damage nothing.",
     needs: ["list"],
     test: async (t) => {
       await t.task((n: number) => n).enqueue(1);
@@ -199,4 +234,17 @@ export const listRequirements: readonly Requirement[] = [
 async function listed(t: Scope, options: ListOptions): Promise<readonly unknown[]> {
   const { results } = await t.backend.list(options);
   return results.map(({ args }) => args[0]);
+}
+
+/** First arguments of what a filter finds, page by page. */
+async function paged(t: Scope, options: ListOptions): Promise<readonly unknown[]> {
+  const seen: unknown[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await t.backend.list({ ...options, cursor });
+    assert.ok(page.results.length <= options.limit!, "no page is longer than its limit");
+    seen.push(...page.results.map(({ args }) => args[0]));
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && seen.length < 100);
+  return seen;
 }

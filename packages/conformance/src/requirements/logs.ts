@@ -19,7 +19,7 @@ export const logsRequirements: readonly Requirement[] = [
       assert.deepEqual(
         result.logs.map(({ level, message, attempt }) => ({ level, message, attempt })),
         [
-          { level: "info", message: 'one 1 {"a":1}', attempt: 1 },
+          { level: "info", message: "one 1 { a: 1 }", attempt: 1 },
           { level: "warn", message: "two", attempt: 1 },
           { level: "error", message: "three", attempt: 1 },
         ],
@@ -68,7 +68,7 @@ export const logsRequirements: readonly Requirement[] = [
   },
   {
     id: "logs.hostile",
-    sentence: "Lines with U+0000, lone surrogates, newlines or a megabyte of text harm nobody.",
+    sentence: "Lines with U+0000, lone surrogates, newlines or a megabyte of text damage nothing.",
     needs: ["logs", "execution"],
     test: async (t) => {
       const result = await t.run(

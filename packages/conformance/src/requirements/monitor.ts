@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 
+import type { WorkerInfo } from "@tasks/core";
+
 import { until } from "../internal/deadline.ts";
 import { holdTask } from "../internal/hold-task.ts";
+import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
 
 /** Counts, queues and workers. */
@@ -35,6 +38,18 @@ export const monitorRequirements: readonly Requirement[] = [
       assert.equal((await t.backend.counts({ queueName: "emails" })).READY, 2);
       assert.equal((await t.backend.counts({ queueName: "nobody" })).READY, 0);
       assert.equal((await t.backend.counts()).READY, 3);
+    },
+  },
+  {
+    id: "monitor.counts-scheduled",
+    sentence: "counts() and lists of READY results hold those that are due later too.",
+    needs: ["list", "queued", "defer"],
+    test: async (t) => {
+      const task = t.task(() => null);
+      await task.enqueue();
+      await task.using({ runAfter: { hours: 1 } }).enqueue();
+      assert.equal((await t.backend.counts()).READY, 2);
+      assert.equal((await t.backend.counts({ queueName: "default" })).READY, 2);
     },
   },
   {
@@ -79,6 +94,22 @@ export const monitorRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "monitor.queues-due",
+    sentence:
+      "A task that fell due counts as ready, not as scheduled, before a worker has seen it.",
+    needs: ["list", "queued", "defer"],
+    test: async (t) => {
+      const result = await t
+        .task(() => null)
+        .using({ runAfter: { milliseconds: 50 } })
+        .enqueue();
+      await t.untilDue(result);
+      const queues = await t.backend.queues();
+      const { ready, scheduled } = queues.find(({ name }) => name === "default")!;
+      assert.deepEqual({ ready, scheduled }, { ready: 1, scheduled: 0 });
+    },
+  },
+  {
     id: "monitor.running",
     sentence: "A running task is counted as running, in counts, queues and workers.",
     needs: ["list", "worker"],
@@ -115,6 +146,29 @@ export const monitorRequirements: readonly Requirement[] = [
         { workerId: "w1", queueNames: ["default"], concurrency: 4, alive: true, running: 0 },
       );
       assert.ok(startedAt.getTime() >= before && lastSeenAt >= startedAt);
+    },
+  },
+  {
+    id: "monitor.workers-alive",
+    sentence: "A worker whose lease is over is not alive, and a renewal moves its lastSeenAt.",
+    needs: ["list", "workerStore"],
+    test: async (t) => {
+      const seen = async (): Promise<WorkerInfo | undefined> =>
+        (await t.backend.workers()).find(({ workerId }) => workerId === "fleeting");
+      const leaseMs = 60;
+      const driver = await StoreDriver.register(t.backend, { workerId: "fleeting", leaseMs });
+      await t.untilTime(t.backend.now().getTime() + leaseMs + t.supports.timeResolutionMs);
+      const before = await until("The lease is over", async () => {
+        const worker = await seen();
+        return worker?.alive === false && worker;
+      });
+      await driver.store.renewLease({ ...driver.session, leaseMs: 60_000 });
+      const after = await seen();
+      assert.equal(after?.alive, true, "alive after a renewal");
+      assert.ok(
+        after.lastSeenAt > before.lastSeenAt,
+        `lastSeenAt ${after.lastSeenAt.toISOString()} is after ${before.lastSeenAt.toISOString()}`,
+      );
     },
   },
   {

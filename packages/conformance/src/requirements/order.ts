@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import type { UsingOptions } from "@tasks/core";
 
+import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
 import type { AnyTask, Scope } from "../scope.ts";
 
@@ -71,13 +72,17 @@ export const orderRequirements: readonly Requirement[] = [
     needs: ["worker", "defer"],
     upstream: ["C4"],
     test: async (t) => {
-      const { task, seen } = recording(t);
-      const deferred = await task.using({ runAfter: { milliseconds: 150 } }).enqueue(1);
-      const waiting = await task.enqueue(0);
-      await t.untilDue(deferred);
-      await t.drain({ concurrency: 1 });
-      // A process that stalls between the two enqueues lets the deferred one be due first.
-      assert.deepEqual(seen, waiting.enqueuedAt < deferred.runAfter! ? [0, 1] : [1, 0]);
+      // A process that stalls between the two enqueues lets the deferred one be due first: then with a longer delay.
+      for (const milliseconds of [150, 1000, 4000]) {
+        const { task, seen } = recording(t);
+        const deferred = await task.using({ runAfter: { milliseconds } }).enqueue(1);
+        const waiting = await task.enqueue(0);
+        await t.untilDue(deferred);
+        await t.drain({ concurrency: 1 });
+        if (waiting.enqueuedAt >= deferred.runAfter!) continue;
+        assert.deepEqual(seen, [0, 1]);
+        return;
+      }
     },
   },
   {
@@ -92,7 +97,8 @@ export const orderRequirements: readonly Requirement[] = [
   },
   {
     id: "order.priority-across-queues",
-    sentence: "A worker of several queues goes by priority, not by queue.",
+    sentence:
+      "A worker of several queues goes by priority, not by queue, whichever is named first.",
     needs: ["worker", "priority", "queues"],
     test: async (t) => {
       const changes = [
@@ -100,13 +106,57 @@ export const orderRequirements: readonly Requirement[] = [
         { queueName: "b", priority: 5 },
         { queueName: "a", priority: 9 },
         { queueName: "b", priority: -5 },
+        { queueName: "b", priority: 8 },
+        { queueName: "a", priority: -9 },
       ];
-      assert.deepEqual(await orderOf(t, changes, ["a", "b"]), [2, 1, 0, 3]);
+      for (const queueNames of [["a", "b"], ["b", "a"], ["*"]]) {
+        const order = await orderOf(t, changes, queueNames);
+        assert.deepEqual(order, [2, 4, 1, 0, 3, 5], queueNames.join(", "));
+      }
+    },
+  },
+  {
+    id: "order.due-time-across-queues",
+    sentence: "At equal priority a worker of several queues goes by due time, not by queue.",
+    needs: ["worker", "defer", "queues"],
+    test: async (t) => {
+      const changes = [3000, 9000, 1000, 5000].map((ago, n) => ({
+        queueName: n % 2 === 0 ? "a" : "b",
+        runAfter: before(t, ago),
+      }));
+      for (const queueNames of [["a", "b"], ["b", "a"], ["*"]]) {
+        const order = await orderOf(t, changes, queueNames);
+        assert.deepEqual(order, [1, 3, 0, 2], queueNames.join(", "));
+      }
+    },
+  },
+  {
+    id: "order.of-single-claims",
+    sentence: "Tasks that are claimed one by one come in the same order as those of one claim.",
+    needs: ["workerStore", "priority", "defer", "queues"],
+    test: async (t) => {
+      const changes = [
+        { queueName: "a" },
+        { queueName: "b", priority: 5, runAfter: before(t, 1000) },
+        { queueName: "a", priority: 5, runAfter: before(t, 2000) },
+        { queueName: "b", priority: -1 },
+        { queueName: "b" },
+        { queueName: "a", priority: 5, runAfter: before(t, 500) },
+      ];
+      const task = t.task((n: number) => n);
+      for (const [n, change] of changes.entries()) await task.using(change).enqueue(n);
+      const driver = await StoreDriver.register(t.backend);
+      const seen: unknown[] = [];
+      for (const queueNames of [["a", "b"], ["b", "a"], ["*"], ["a", "b"], ["b", "a"], ["*"]]) {
+        const [claimed] = await driver.claim({ limit: 1, queueNames });
+        seen.push(claimed?.args()[0]);
+      }
+      assert.deepEqual(seen, [2, 1, 5, 0, 4, 3]);
     },
   },
   {
     id: "order.priority-arrives-later",
-    sentence: "An urgent task that arrives while others wait is the next to run.",
+    sentence: "An urgent task that arrives while other tasks wait runs next.",
     needs: ["worker", "priority"],
     test: async (t) => {
       const { task, seen } = recording(t, async (n) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import { PayloadTooLarge, RetryTask, SnoozeTask } from "@tasks/core";
 
+import { until } from "../internal/deadline.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import type { Requirement } from "../requirement.ts";
 
@@ -117,6 +118,47 @@ export const outcomeRequirements: readonly Requirement[] = [
       const result = await t.run(task);
       assert.equal(runs, 2);
       assert.deepEqual([result.status, result.attempts, result.errors], ["SUCCESSFUL", 1, []]);
+    },
+  },
+  {
+    id: "outcome.snooze-allowance",
+    sentence: "A snooze counts toward neither maxAttempts nor maxLost.",
+    needs: ["worker", "getResult", "retry"],
+    test: async (t) => {
+      let runs = 0;
+      const backoff = { type: "fixed", delayMs: 0, jitter: 0 } as const;
+      const task = t.task({ maxAttempts: 2, maxLost: 1, backoff }, () => {
+        runs += 1;
+        if (runs <= 3) throw new SnoozeTask({ delayMs: 0 });
+        if (runs === 4) throw new Error("on purpose");
+      });
+      const result = await t.run(task);
+      const { status, attempts, errors } = result;
+      assert.deepEqual([runs, status, attempts, errors.length], [5, "SUCCESSFUL", 2, 1]);
+      const record = await t.backend.readRecord(result.id);
+      assert.deepEqual([record!.failures, record!.lost], [1, 0], "failures and losses counted");
+    },
+  },
+  {
+    id: "outcome.snooze-later-attempt",
+    sentence: "A snooze of a later attempt leaves the first start and the history as they were.",
+    needs: ["worker", "getResult", "retry"],
+    test: async (t) => {
+      let runs = 0;
+      const backoff = { type: "fixed", delayMs: 0, jitter: 0 } as const;
+      const task = t.task({ maxAttempts: 2, backoff }, () => {
+        runs += 1;
+        if (runs === 1) throw new Error("on purpose");
+        throw new SnoozeTask({ delayMs: 3_600_000 });
+      });
+      const result = await task.enqueue();
+      await until("The second attempt is snoozed", async () => {
+        await t.drain();
+        return runs === 2;
+      });
+      const { status, state, attempts, errors, startedAt } = await result.refresh();
+      assert.deepEqual([status, state, attempts, errors.length], ["READY", "retrying", 1, 1]);
+      assert.ok(startedAt instanceof Date, "startedAt is still the first attempt's");
     },
   },
   {

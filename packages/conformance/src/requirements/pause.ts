@@ -1,21 +1,31 @@
 import assert from "node:assert/strict";
 
-import { InvalidTask, type TaskState } from "@tasks/core";
+import {
+  InvalidOption,
+  type Backend,
+  type TaskResult,
+  type TaskState,
+  type WorkerOptions,
+} from "@tasks/core";
 
+import { until } from "../internal/deadline.ts";
 import { createDeferred } from "../internal/deferred.ts";
+import { successful } from "../internal/outcomes.ts";
+import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
+import type { Scope } from "../scope.ts";
 
 /** Holding up a queue. */
 export const pauseRequirements: readonly Requirement[] = [
   {
     id: "pause.holds",
-    sentence: "No task of a paused queue is claimed.",
+    sentence:
+      "No task of a paused queue is claimed, by workers of this queue, of several or of all.",
     needs: ["pause", "worker", "getResult"],
     test: async (t) => {
       const result = await t.task(() => 1).enqueue();
       await t.backend.pause("default");
-      await t.drain();
-      assert.equal((await result.refresh()).status, "READY");
+      await assertHeld(t, result);
     },
   },
   {
@@ -25,21 +35,64 @@ export const pauseRequirements: readonly Requirement[] = [
     test: async (t) => {
       await t.backend.pause("default");
       const result = await t.task(() => 1).enqueue();
-      await t.drain();
-      assert.equal((await result.refresh()).status, "READY");
+      await assertHeld(t, result);
+    },
+  },
+  {
+    id: "pause.of-tasks-that-fall-due",
+    sentence: "A task that falls due while its queue is paused is not claimed.",
+    needs: ["pause", "worker", "getResult", "defer"],
+    test: async (t) => {
+      const task = t.task(() => 1).using({ runAfter: { milliseconds: 50 } });
+      const result = await task.enqueue();
+      await t.backend.pause("default");
+      await t.untilDue(result);
+      await assertHeld(t, result);
+    },
+  },
+  {
+    id: "pause.of-released-tasks",
+    sentence: "A task that is released while its queue is paused is not claimed again.",
+    needs: ["pause", "workerStore", "getResult"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const result = await t.task(() => 1).enqueue();
+      const claimed = await driver.claimOne();
+      await t.backend.pause("default");
+      await driver.complete(claimed, { type: "release" });
+      await assertHeld(t, result);
     },
   },
   {
     id: "pause.resume",
-    sentence: "After resume() a waiting worker goes on by itself.",
+    sentence: "After resume() a waiting worker continues by itself.",
     needs: ["pause", "worker", "wait"],
     test: async (t) => {
       await t.backend.pause("default");
       await t.startWorker();
       const result = await t.task(() => 1).enqueue();
       await t.backend.resume("default");
-      await result.wait({ timeoutMs: 5000 });
+      await t.wait(result);
       assert.equal(result.returnValue, 1);
+    },
+  },
+  {
+    id: "pause.backlog",
+    sentence: "Tasks of a paused queue that are due delay no task of another queue.",
+    needs: ["pause", "worker", "defer", "queues", "wait"],
+    test: async (t) => {
+      const task = t.task((n: number) => n);
+      const paused = task.using({ queueName: "paused", priority: 10 });
+      const calls = Array.from({ length: 1000 }, () => [0]);
+      await t.backend.pause("paused");
+      await paused.enqueueMany(calls);
+      const deferred = paused.using({ runAfter: { milliseconds: 50 } });
+      const [last] = (await deferred.enqueueMany(calls)).slice(-1);
+      await t.untilDue(last!);
+      await t.startWorker({ queueNames: ["*"] });
+      const later = await task.using({ runAfter: { milliseconds: 100 } }).enqueue(1);
+      await later.wait({ timeoutMs: 5000 });
+      assert.equal(later.returnValue, 1);
     },
   },
   {
@@ -58,22 +111,24 @@ export const pauseRequirements: readonly Requirement[] = [
       await started.promise;
       await t.backend.pause("default");
       end.resolve();
-      await result.wait({ timeoutMs: 5000 });
+      await t.wait(result);
       assert.equal(result.status, "SUCCESSFUL");
     },
   },
   {
     id: "pause.other-queues",
-    sentence: "Other queues go on.",
+    sentence: "Workers continue to run the tasks of queues that are not paused.",
     needs: ["pause", "worker", "queues", "getResult"],
     test: async (t) => {
       await t.backend.pause("default");
-      const result = await t
-        .task(() => 1)
-        .using({ queueName: "other" })
-        .enqueue();
-      await t.drain({ queueNames: ["*"] });
-      assert.equal((await result.refresh()).status, "SUCCESSFUL");
+      const task = t.task(() => 1);
+      const held = await task.enqueue();
+      for (const queueNames of [["*"], ["default", "other"], ["other"]]) {
+        const result = await task.using({ queueName: "other" }).enqueue();
+        await t.drain({ queueNames });
+        assert.equal((await result.refresh()).status, "SUCCESSFUL", queueNames.join(", "));
+      }
+      assert.equal((await held.refresh()).status, "READY");
     },
   },
   {
@@ -144,20 +199,128 @@ export const pauseRequirements: readonly Requirement[] = [
     needs: ["pause"],
     test: async (t) => {
       for (const change of ["pause", "resume"] as const) {
-        await assert.rejects(t.backend[change]("no queue"), { name: InvalidTask.name });
+        await assert.rejects(t.backend[change]("no queue"), { name: InvalidOption.name });
       }
     },
   },
   {
     id: "pause.other-handle",
-    sentence: "A pause holds in every process.",
+    sentence: "A pause holds in every process, and so does its end.",
     needs: ["pause", "worker", "secondHandle", "getResult"],
     test: async (t) => {
       const elsewhere = await t.open();
       const result = await t.task(() => 1).enqueue();
       await t.backend.pause("default");
+      await assertHeld(t, result, elsewhere);
+      await t.backend.resume("default");
       await t.drain({}, elsewhere);
-      assert.equal((await result.refresh()).status, "READY");
+      assert.equal((await result.refresh()).status, "SUCCESSFUL");
+    },
+  },
+  {
+    id: "pause.begins-no-more",
+    sentence:
+      "After pause() resolved, no task of the queue begins, also none that was claimed ahead.",
+    needs: ["pause", "worker", "queues", "list"],
+    timeoutMs: 60_000,
+    test: async (t) => {
+      const { pauseAmidst, begun } = await flood(t);
+      await pauseAmidst(() => t.backend.pause("default"));
+      assert.equal(await begun(), 0);
+    },
+  },
+  {
+    id: "pause.begins-no-more-elsewhere",
+    sentence: "After pause() resolved, no worker of another process begins a task of the queue.",
+    needs: ["pause", "worker", "queues", "list", "secondHandle"],
+    timeoutMs: 60_000,
+    test: async (t) => {
+      const elsewhere = await t.open();
+      const { pauseAmidst, begun } = await flood(t);
+      await pauseAmidst(() => elsewhere.pause("default"));
+      assert.equal(await begun(), 0);
+    },
+  },
+  {
+    id: "pause.checked",
+    sentence: "A check of attempts names only those whose queue is paused.",
+    needs: ["pause", "workerStore", "queues"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const task = t.task(() => null);
+      await task.enqueue();
+      const paused = await driver.claimOne();
+      await task.using({ queueName: "other" }).enqueue();
+      const other = await driver.claimOne();
+      const idsOfPaused = async (): Promise<readonly string[] | undefined> => {
+        const { store, session } = driver;
+        const refs = [paused, other].map((claimed) => driver.refOf(claimed));
+        const checks = await store.checkAttempts(session, refs);
+        assert.deepEqual([checks.cancelled, checks.lost], [[], []]);
+        return checks.paused;
+      };
+      assert.deepEqual(await idsOfPaused(), []);
+      await t.backend.pause("default");
+      assert.deepEqual(await idsOfPaused(), [paused.id]);
+      await t.backend.resume("default");
+      assert.deepEqual(await idsOfPaused(), []);
+      for (const claimed of [paused, other]) await driver.complete(claimed, successful(null));
     },
   },
 ];
+
+/** Workers of every kind leave a result READY. */
+async function assertHeld(t: Scope, result: TaskResult, backend?: Backend): Promise<void> {
+  const kinds: readonly WorkerOptions[] = [
+    { queueNames: ["default"] },
+    { queueNames: ["*"] },
+    { queueNames: ["*"], excludeQueues: ["excluded"] },
+    ...(t.offers.has("queues") ? [{ queueNames: ["other", "default"] }] : []),
+  ];
+  for (const options of kinds) {
+    await t.drain(options, backend);
+    assert.equal((await result.refresh()).status, "READY", JSON.stringify(options));
+  }
+}
+
+/** A worker amidst many short tasks of the queue `default`, and of another one. */
+async function flood(t: Scope): Promise<{
+  /** Pauses the queue when some of its tasks have run and many have not. */
+  readonly pauseAmidst: (pause: () => Promise<void>) => Promise<void>;
+  /** How many of its tasks began after that, once the worker holds none and the other queue is empty. */
+  readonly begun: () => Promise<number>;
+}> {
+  const count = 600;
+  const some = createDeferred();
+  const paused = createDeferred();
+  let begun = 0;
+  const task = t.task(async (isPausedQueue: boolean) => {
+    if (!isPausedQueue) return;
+    begun++;
+    if (begun === count / 15) some.resolve();
+    // Tasks begin while the queue is being paused, and some are left however long that takes.
+    if (begun > count / 2) await paused.promise;
+  });
+  const other = task.using({ queueName: "other" });
+  const calls = Array.from({ length: count }, () => [true]);
+  if (t.supports.batch) await task.enqueueMany(calls);
+  else await Promise.all(calls.map((args) => task.enqueue(...args)));
+  await t.startWorker({ queueNames: ["*"], concurrency: 4 });
+  let begunBefore = 0;
+  return {
+    pauseAmidst: async (pause) => {
+      await some.promise;
+      await pause();
+      begunBefore = begun;
+      paused.resolve();
+      await other.enqueue(false);
+    },
+    begun: async () => {
+      await until("the worker holds no task, and goes on with the other queue", async () => {
+        const { READY, RUNNING } = await t.backend.counts();
+        return RUNNING === 0 && READY === count - begun;
+      });
+      return begun - begunBefore;
+    },
+  };
+}

@@ -7,7 +7,7 @@ import type { Requirement } from "../requirement.ts";
 export const progressRequirements: readonly Requirement[] = [
   {
     id: "progress.visible-while-running",
-    sentence: "When setProgress resolves, others can read it.",
+    sentence: "When setProgress resolves, other handles can read the progress.",
     needs: ["progress", "worker", "getResult"],
     test: async (t) => {
       const stored = createDeferred();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { InvalidTask, type PruneOptions, type TaskResult } from "@tasks/core";
+import { InvalidOption, type PruneOptions, type TaskResult } from "@tasks/core";
 
 import { until } from "../internal/deadline.ts";
 import { createDeferred } from "../internal/deferred.ts";
@@ -102,7 +102,7 @@ export const pruneRequirements: readonly Requirement[] = [
         { batchSize: 0 },
         { batchSize: 1.5 },
       ]) {
-        await assert.rejects(async () => t.backend.prune({ ...old, ...bad }), InvalidTask);
+        await assert.rejects(async () => t.backend.prune({ ...old, ...bad }), InvalidOption);
       }
       assert.equal((await t.backend.list()).results.length, 2);
     },
@@ -114,7 +114,7 @@ export const pruneRequirements: readonly Requirement[] = [
     test: async (t) => {
       await finished(t, 1, 1);
       const mistyped = { minAgeMs: 0, dryrun: true } as PruneOptions;
-      await assert.rejects(async () => t.backend.prune(mistyped), TypeError);
+      await assert.rejects(async () => t.backend.prune(mistyped), InvalidOption);
       assert.equal((await t.backend.list()).results.length, 2);
     },
   },
@@ -172,6 +172,87 @@ export const pruneRequirements: readonly Requirement[] = [
       await finished(t, 2, 0);
       assert.equal(await prune(t, { minAgeMs: 0, dryRun: true }), 2);
       assert.equal((await t.backend.counts()).SUCCESSFUL, 2);
+    },
+  },
+  {
+    id: "prune.dry-run-tells-the-truth",
+    sentence: "With every filter and age dryRun gives the number that the same call then deletes.",
+    needs: ["list", "worker", "queues"],
+    test: async (t) => {
+      const succeed = t.task(() => null);
+      const fail = t.task(() => {
+        throw new Error("on purpose");
+      });
+      const every: readonly PruneOptions[] = [
+        { minAgeMs: 0, queueNames: ["a"] },
+        { minAgeMs: HOUR_MS, failedMinAgeMs: 0, queueNames: ["b", "c"] },
+        { minAgeMs: 0, failedMinAgeMs: HOUR_MS, queueNames: ["b"] },
+        { minAgeMs: HOUR_MS },
+        { minAgeMs: HOUR_MS, failedMinAgeMs: 0 },
+        { minAgeMs: 0, failedMinAgeMs: HOUR_MS },
+        { minAgeMs: 0 },
+      ];
+      for (const [n, queueName] of ["a", "b", "c"].entries()) {
+        for (let count = 0; count <= n; count++) await succeed.using({ queueName }).enqueue();
+        for (let count = 0; count <= 2 * n; count++) await fail.using({ queueName }).enqueue();
+        await succeed.using({ queueName }).enqueue();
+      }
+      await t.drain({ queueNames: ["*"] });
+      const told: number[] = [];
+      const deleted: number[] = [];
+      for (const options of every) {
+        told.push(await prune(t, { ...options, dryRun: true }));
+        deleted.push(await prune(t, options));
+      }
+      assert.deepEqual(told, deleted, "dry runs, and what was deleted");
+      assert.deepEqual(deleted, [3, 8, 3, 0, 0, 4, 0]);
+    },
+  },
+  {
+    id: "prune.dry-run-of-some",
+    sentence:
+      "dryRun counts only results that are old enough, also beside younger ones in the same queue.",
+    needs: ["list", "worker"],
+    test: async (t) => {
+      const { timeResolutionMs } = t.supports;
+      // A machine that stalls between the ends and the count shows nothing: then with a longer
+      // wait.
+      for (const waitMs of [300, 1500, 6000]) {
+        await finished(t, 2, 0);
+        const betweenMs = t.backend.now().getTime();
+        await t.untilTime(betweenMs + waitMs + 3 * timeResolutionMs);
+        await finished(t, 3, 0);
+        const startedMs = t.backend.now().getTime();
+        const minAgeMs = startedMs - betweenMs - timeResolutionMs;
+        const told = await prune(t, { minAgeMs, dryRun: true });
+        if (t.backend.now().getTime() - startedMs < waitMs) {
+          assert.equal(told, 2);
+          return;
+        }
+        await prune(t, { minAgeMs: 0 });
+      }
+    },
+  },
+  {
+    id: "prune.age-from-the-end",
+    sentence: "The age of a result counts from its end, not from its enqueue or start.",
+    needs: ["list", "worker"],
+    test: async (t) => {
+      // A machine that stalls between the end and the prune shows nothing: then with a longer wait.
+      for (const waitMs of [300, 1500, 6000]) {
+        const result = await t.task(() => null).enqueue();
+        await t.untilTime(result.enqueuedAt.getTime() + waitMs + t.supports.timeResolutionMs);
+        const startedMs = t.backend.now().getTime();
+        await t.drain();
+        await t.backend.prune({ minAgeMs: waitMs, failedMinAgeMs: waitMs });
+        if (t.backend.now().getTime() - startedMs >= waitMs) continue;
+        const { results } = await t.backend.list({ taskName: result.taskName });
+        assert.ok(
+          results.some(({ id }) => id === result.id),
+          `prune() with an age of ${waitMs} ms keeps a result that ended less than that ago`,
+        );
+        return;
+      }
     },
   },
   {
@@ -263,7 +344,7 @@ export const pruneRequirements: readonly Requirement[] = [
   },
   {
     id: "prune.retention-meanwhile",
-    sentence: "It goes on while the worker runs, and keeps failures as long as it is told to.",
+    sentence: "Retention continues while the worker runs, and keeps failures for their own age.",
     needs: ["list", "worker"],
     test: async (t) => {
       await t.startWorker({

@@ -5,6 +5,8 @@ import {
   TaskDoesNotExist,
   TaskResultDoesNotExist,
   TaskResultMismatch,
+  type JsonValue,
+  type TaskRecord,
 } from "@tasks/core";
 
 import type { Requirement } from "../requirement.ts";
@@ -38,8 +40,42 @@ export const resultRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "result.answers-are-copies",
+    sentence:
+      "What an enqueue, a read or a list answered may be changed by the caller, and the stored result stays as it is.",
+    needs: ["getResult", "queued"],
+    test: async (t) => {
+      const request = t.request({ args: [{ list: [1] }], metadata: { a: { b: 1 } } });
+      const { record: answered } = await t.backend.enqueue(request);
+      const { id } = answered;
+      const before = structuredClone(await t.backend.readRecord(id));
+      const answers = [answered, (await t.backend.readRecord(id))!];
+      if (t.supports.list) answers.push(...(await t.backend.listRecords({})).records);
+      const [many] = await t.backend.enqueueMany([t.request({ args: [{ list: [1] }] })]);
+      for (const record of [...answers, many!.record]) vandalize(record);
+      assert.deepEqual(await t.backend.readRecord(id), before);
+      const { args } = (await t.backend.readRecord(many!.record.id))!;
+      assert.deepEqual(args, [{ list: [1] }], "of a batch");
+    },
+  },
+  {
+    id: "result.requests-are-copied",
+    sentence: "What the caller does to its arguments after the enqueue changes no stored result.",
+    needs: ["getResult", "queued"],
+    test: async (t) => {
+      const task = t.task((_list: number[]) => null);
+      const list = [1];
+      const { id } = await task.enqueue(list);
+      const [many] = await task.enqueueMany([[list]]);
+      list.push(2);
+      for (const stored of [id, many!.id]) {
+        assert.deepEqual((await t.backend.getResult(stored)).args, [[1]]);
+      }
+    },
+  },
+  {
     id: "result.missing",
-    sentence: "An id nobody has is TaskResultDoesNotExist, and the message shows it.",
+    sentence: "An unknown id is TaskResultDoesNotExist, and the message shows the id.",
     needs: ["getResult"],
     upstream: ["40", "113", "154", "120"],
     test: async (t) => {
@@ -190,3 +226,22 @@ export const resultRequirements: readonly Requirement[] = [
     },
   },
 ];
+
+/** Changes what can be changed; a frozen record is as good as a copy. */
+function vandalize(record: TaskRecord): void {
+  const attempts = [
+    () => (record.args as JsonValue[]).push("changed"),
+    () => (record.args[0] as { list: number[] }).list.push(2),
+    () => Object.assign(record.metadata, { changed: true }),
+    () => (record.errors as unknown[]).push("changed"),
+    () => (record.workerIds as unknown[]).push("changed"),
+    () => Object.assign(record, { status: "FAILED", priority: 99 }),
+  ];
+  for (const change of attempts) {
+    try {
+      change();
+    } catch (error) {
+      assert.ok(error instanceof TypeError, String(error));
+    }
+  }
+}

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 
 import { TaskResultDoesNotExist, createId, type TaskOptions } from "@tasks/core";
 
+import { loseAttempt } from "../internal/lose-attempt.ts";
+import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
 
 const AT_ONCE = { type: "fixed", delayMs: 0, jitter: 0 } as const;
@@ -13,6 +15,44 @@ function fail(text: string): never {
 
 /** Trying again. */
 export const retryRequirements: readonly Requirement[] = [
+  {
+    id: "retry.long-history",
+    sentence:
+      "A result keeps its first and its latest errors and workers, and counts all: attempts that fail for long leave a record that does not grow.",
+    needs: ["workerStore", "getResult"],
+    timeoutMs: 60_000,
+    test: async (t) => {
+      const attempts = 60;
+      const driver = await StoreDriver.register(t.backend);
+      const result = await t.task(() => null).enqueue();
+      let size = 0;
+      for (let attempt = 1; attempt <= attempts; attempt++) {
+        const claimed = await driver.claimOne();
+        assert.deepEqual([claimed.attempt, claimed.record().attempts], [attempt, attempt]);
+        const text = `no ${attempt} ${"x".repeat(5000)}`;
+        const error = {
+          exceptionClass: "Error",
+          message: text,
+          traceback: text,
+          attempt,
+          workerId: "by-hand",
+          occurredAt: new Date(),
+        };
+        const answer = await driver.complete(claimed, { type: "retry", error, delayMs: 0 });
+        assert.equal(answer, "recorded");
+        if (attempt === attempts / 2) size = JSON.stringify(await result.refresh()).length;
+      }
+      await result.refresh();
+      const { errors, errorsOmitted, workerIds } = result;
+      assert.equal(result.attempts, attempts);
+      assert.equal(errors[0]?.attempt, 1, "the first error");
+      assert.equal(errors[1]?.attempt, errorsOmitted + 2, "the errors left out are counted");
+      assert.equal(errors.at(-1)?.attempt, attempts, "the latest error");
+      assert.equal(errors.length + errorsOmitted, attempts);
+      assert.ok(workerIds.length < attempts, `${workerIds.length} workers are listed`);
+      assert.ok(JSON.stringify(result).length < size * 1.2, "the record does not grow");
+    },
+  },
   {
     id: "retry.until-success",
     sentence: "A task that fails is tried again until it succeeds.",
@@ -77,13 +117,23 @@ export const retryRequirements: readonly Requirement[] = [
     sentence: "startedAt stays with the first attempt, lastAttemptedAt moves to the latest.",
     needs: ["retry", "worker", "getResult"],
     test: async (t) => {
-      const result = await t
-        .task({ maxAttempts: 2, backoff: { ...AT_ONCE, delayMs: 60 } }, () => fail("again"))
-        .enqueue();
+      const delayMs = Math.max(60, 2 * t.supports.timeResolutionMs);
+      const starts: number[] = [];
+      const task = t.task({ maxAttempts: 3, backoff: { ...AT_ONCE, delayMs } }, () => {
+        starts.push(t.backend.now().getTime());
+        return fail("again");
+      });
+      const result = await task.enqueue();
       await t.finish(result);
-      const { startedAt, lastAttemptedAt, finishedAt } = result;
-      assert.ok(startedAt! < lastAttemptedAt!, "the second attempt began later");
-      assert.ok(lastAttemptedAt! <= finishedAt!);
+      const startedMs = result.startedAt!.getTime();
+      const lastMs = result.lastAttemptedAt!.getTime();
+      const [first, second, last] = starts as [number, number, number];
+      assert.ok(startedMs <= first, `startedAt ${startedMs}, the first attempt ${first}`);
+      assert.ok(
+        lastMs > second && lastMs <= last,
+        `lastAttemptedAt ${lastMs}, the latest attempts ${second} and ${last}`,
+      );
+      assert.ok(lastMs <= result.finishedAt!.getTime());
     },
   },
   {
@@ -144,7 +194,7 @@ export const retryRequirements: readonly Requirement[] = [
   },
   {
     id: "retry.others-go-first",
-    sentence: "A task that waits for its next attempt holds up nobody.",
+    sentence: "A task that waits for its next attempt delays no other task.",
     needs: ["retry", "worker", "getResult"],
     test: async (t) => {
       const backoff = { ...AT_ONCE, delayMs: 3_600_000 };
@@ -156,7 +206,7 @@ export const retryRequirements: readonly Requirement[] = [
   },
   {
     id: "retry.by-hand",
-    sentence: "retry() makes a FAILED result READY again and says true; it then runs.",
+    sentence: "retry() makes a FAILED result READY again and returns true; it then runs.",
     needs: ["retry", "worker", "getResult"],
     test: async (t) => {
       let broken = true;
@@ -210,8 +260,40 @@ export const retryRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "retry.by-hand-new-losses",
+    sentence: "retry() gives all of maxLost anew, and nothing is left of the losses before.",
+    needs: ["retry", "workerStore", "getResult"],
+    test: async (t) => {
+      const { id } = await t.task({ maxLost: 1 }, () => null).enqueue();
+      await loseAttempt(t);
+      await loseAttempt(t);
+      assert.equal((await t.backend.getResult(id)).state, "lost");
+      assert.equal(await t.backend.retry(id), true);
+      const { failures, lost, cancelRequested } = (await t.backend.readRecord(id))!;
+      assert.deepEqual([failures, lost, cancelRequested], [0, 0, false]);
+      await loseAttempt(t);
+      assert.equal((await t.backend.getResult(id)).status, "READY");
+    },
+  },
+  {
+    id: "retry.by-hand-due-at-once",
+    sentence: "After retry() a task that was due later is due at once.",
+    needs: ["retry", "queued", "getResult", "cancel", "defer"],
+    test: async (t) => {
+      const task = t.task(() => 1).using({ runAfter: { hours: 1 } });
+      const result = await task.enqueue();
+      await result.cancel();
+      await t.backend.retry(result.id);
+      const { status, state, runAfter } = await result.refresh();
+      assert.deepEqual([status, state, runAfter], ["READY", "ready", null]);
+      if (!t.offers.has("worker")) return;
+      await t.drain();
+      assert.equal((await result.refresh()).returnValue, 1);
+    },
+  },
+  {
     id: "retry.by-hand-of-others",
-    sentence: "retry() of a result that is not FAILED changes nothing and says false.",
+    sentence: "retry() of a result that is not FAILED changes nothing and returns false.",
     needs: ["retry", "queued", "getResult"],
     test: async (t) => {
       const ready = await t.task(() => null).enqueue();

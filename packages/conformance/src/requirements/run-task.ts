@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 
-import { createId, TaskResultDoesNotExist, type TaskResult } from "@tasks/core";
+import { createId, TaskCancelled, TaskResultDoesNotExist, type TaskResult } from "@tasks/core";
 
+import { within } from "../internal/deadline.ts";
 import { createDeferred } from "../internal/deferred.ts";
 import type { Requirement } from "../requirement.ts";
 
@@ -135,8 +136,30 @@ export const runTaskRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "run-task.cancel",
+    sentence: "A task that runTask() runs is told within 1 s that it was cancelled.",
+    needs: ["worker", "cancel", "getResult"],
+    test: async (t) => {
+      const started = createDeferred();
+      const told = createDeferred<unknown>();
+      const task = t.contextTask(async ({ signal }) => {
+        signal.addEventListener("abort", () => told.resolve(signal.reason));
+        started.resolve();
+        await told.promise;
+      });
+      const result = await task.enqueue();
+      const run = t.backend.runTask(result.id);
+      await started.promise;
+      assert.equal(await result.cancel(), true);
+      const reason = await within(1500, "The signal fires", told.promise);
+      assert.ok(TaskCancelled.is(reason));
+      const { status, state } = await run;
+      assert.deepEqual([status, state], ["FAILED", "cancelled"]);
+    },
+  },
+  {
     id: "run-task.race",
-    sentence: "Of ten who run one result at once, one does; the others are refused.",
+    sentence: "Of ten calls that run one result at once, one runs it; the other nine reject.",
     needs: ["worker", "getResult"],
     test: async (t) => {
       let runs = 0;

@@ -81,6 +81,29 @@ export const shutdownRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "shutdown.gives-back",
+    sentence: "A stopping worker gives back what it claimed ahead, as if it had not been claimed.",
+    needs: ["worker", "list", "getResult"],
+    test: async (t) => {
+      const stop = createDeferred();
+      let runs = 0;
+      const task = t.task(async () => {
+        runs += 1;
+        if (runs === 100) stop.resolve();
+        await new Promise(setImmediate);
+      });
+      const results = await task.enqueueMany(Array.from({ length: 600 }, () => []));
+      const { worker } = await t.startWorker({ concurrency: 2, shutdownTimeoutMs: 10_000 });
+      await stop.promise;
+      await within(8000, "the worker stops", worker.stop());
+      const { READY, RUNNING, SUCCESSFUL } = await t.backend.counts();
+      assert.deepEqual([READY + SUCCESSFUL, RUNNING, SUCCESSFUL], [results.length, 0, runs]);
+      const left = (await t.backend.list({ status: "READY", limit: 1000 })).results;
+      assert.deepEqual(new Set(left.map(({ attempts }) => attempts)), new Set([0]));
+      assert.deepEqual(new Set(left.map(({ startedAt }) => startedAt)), new Set([null]));
+    },
+  },
+  {
     id: "shutdown.deadline-signal",
     sentence: "At the shutdown deadline the signals of running tasks fire with WorkerStopping.",
     needs: ["worker"],

@@ -190,7 +190,7 @@ export const signalsRequirements: readonly Requirement[] = [
         message.startsWith(`Task id=${result.id} path=${task.name} state=FAILED\n`),
         message,
       );
-      assert.ok(message.endsWith("TypeError: the reason"), message);
+      assert.ok(message.includes("state=FAILED\nTypeError: the reason\n    at "), message);
     },
   },
 ];

@@ -100,19 +100,20 @@ export const supportsRequirements: readonly Requirement[] = [
     sentence: "Two backends made the same way support the same.",
     needs: [],
     test: async (t) => {
-      const other = await t.openStranger();
+      const other = await t.openUnrelated();
       assert.deepEqual(other.supports, t.backend.supports);
     },
   },
   {
     id: "supports.wait-reads-results",
-    sentence: "Who supports waiting supports getting results, which waiting does.",
+    sentence: "A backend that supports waiting supports getting results, too.",
     needs: ["wait"],
     test: (t) => assert.ok(t.supports.getResult),
   },
   {
     id: "supports.transaction-fixture",
-    sentence: "Who supports transactions gives the suite one, so that the promise is exercised.",
+    sentence:
+      "A backend that supports transactions gives the suite one, so that the suite can test them.",
     needs: ["transaction"],
     test: (t) => {
       assert.ok(
@@ -130,7 +131,7 @@ export const supportsRequirements: readonly Requirement[] = [
   role("pause", "pause", ["pause", "resume"]),
 ];
 
-/** Who declares an ability has written its methods. */
+/** A backend that declares an ability has its methods. */
 function role(
   name: string,
   needs: Ability | readonly Ability[],
@@ -138,7 +139,7 @@ function role(
 ): Requirement {
   return {
     id: `supports.methods-of-${name}`,
-    sentence: `Who supports ${[needs].flat().join(" and ")} overrides ${methods.map((method) => `${method}()`).join(", ")}.`,
+    sentence: `A backend that supports ${[needs].flat().join(" and ")} overrides ${methods.map((method) => `${method}()`).join(", ")}.`,
     needs: [needs].flat(),
     test: (t: Scope) => {
       const inherited = methods.filter((method) => t.backend[method] === Backend.prototype[method]);

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 
 import { TaskResultDoesNotExist, type TaskResult } from "@tasks/core";
 
+import { until } from "../internal/deadline.ts";
+import { createNamespace } from "../internal/names.ts";
 import type { Requirement } from "../requirement.ts";
 import type { AnyTask, Scope } from "../scope.ts";
 
@@ -55,7 +57,7 @@ export const transactionRequirements: readonly Requirement[] = [
   {
     id: "transaction.invisible",
     sentence:
-      "Until the commit nobody else sees the task, and no worker of another process takes it.",
+      "Until the commit no other connection reads the task, and no worker of another process claims it.",
     needs: ["transaction", "worker", "getResult", "secondHandle", "outsideView"],
     upstream: ["162"],
     test: async (t) => {
@@ -87,6 +89,50 @@ export const transactionRequirements: readonly Requirement[] = [
       assert.equal((await t.backend.counts()).READY, 0);
       await inTransaction(t, many);
       assert.equal((await t.backend.counts()).READY, 3);
+    },
+  },
+  {
+    id: "transaction.failed-batch",
+    sentence:
+      "A batch that is refused inside a transaction leaves nothing behind when the transaction is committed all the same.",
+    needs: ["transaction", "batch", "unique", "list"],
+    test: async (t) => {
+      const unique = { scope: "until-finished", onConflict: "reject" } as const;
+      const task = t.task({ unique }, (n: number) => n);
+      const taken = await task.enqueue(2);
+      // A transaction that takes its tasks after the commit is told of no conflict, and stores none of them.
+      const inside = inTransaction(t, async (transaction) => {
+        await Promise.allSettled([task.using({ transaction }).enqueueMany([[1], [2], [3]])]);
+      });
+      await Promise.allSettled([inside]);
+      const { results } = await t.backend.list({ taskName: task.name });
+      assert.deepEqual(
+        results.map(({ id }) => id),
+        [taken.id],
+      );
+    },
+  },
+  {
+    id: "transaction.hidden-from-lists",
+    sentence: "Until the commit lists, counts and queues do not show the task.",
+    needs: ["transaction", "list", "secondHandle", "outsideView"],
+    test: async (t) => {
+      const task = t.task((n: number) => n);
+      const elsewhere = await t.open();
+      const shown = async (): Promise<unknown> => [
+        (await elsewhere.list()).results.length,
+        (await elsewhere.counts()).READY,
+        (await elsewhere.queues()).reduce((sum, { ready }) => sum + ready, 0),
+      ];
+      await inTransaction(t, async (transaction) => {
+        await task.using({ transaction }).enqueueMany([[1], [2]]);
+        assert.deepEqual(await shown(), [0, 0, 0], "before the commit");
+      });
+      await until("The tasks are shown after the commit", async () => {
+        const [listed] = (await shown()) as number[];
+        return listed === 2;
+      });
+      assert.deepEqual(await shown(), [2, 2, 2]);
     },
   },
   {
@@ -161,8 +207,53 @@ export const transactionRequirements: readonly Requirement[] = [
       const task = t.task(() => 1);
       const { id } = await inTransaction(t, (transaction) => task.using({ transaction }).enqueue());
       const result = await t.backend.getResult(id);
-      await result.wait({ timeoutMs: 3000 });
+      await t.wait(result);
       assert.equal(result.returnValue, 1);
+    },
+  },
+  {
+    id: "transaction.at-once",
+    sentence:
+      "Of several calls at once in one transaction each stores all of its tasks, but one that is refused none.",
+    needs: ["transaction", "batch", "unique", "getResult", "list"],
+    test: async (t) => {
+      // After the commit nothing is refused any more by the call itself.
+      if (t.supports.transaction !== "atomic") return;
+      const plain = t.task((n: number) => n);
+      const unique = { scope: "until-finished", onConflict: "reject" } as const;
+      const once = t.task({ unique }, (n: number) => n);
+      const taken = await once.enqueue(0);
+      const settled = await inTransaction(t, (transaction) =>
+        Promise.allSettled([
+          plain.using({ transaction }).enqueueMany([[1], [2], [3]]),
+          once.using({ transaction }).enqueueMany([[1], [2], [0]]),
+          plain.using({ transaction }).enqueueMany([[4], [5]]),
+        ]),
+      );
+      const statuses = settled.map(({ status }) => status);
+      assert.deepEqual(statuses, ["fulfilled", "rejected", "fulfilled"]);
+      for (const call of settled) {
+        if (call.status === "rejected") continue;
+        for (const { id } of call.value) await t.backend.getResult(id);
+      }
+      const { results } = await t.backend.list({ taskName: once.name });
+      assert.deepEqual(
+        results.map(({ id }) => id),
+        [taken.id],
+      );
+    },
+  },
+  {
+    id: "transaction.ids",
+    sentence: "An id or a key that a rolled back transaction took is free.",
+    needs: ["transaction", "unique", "getResult"],
+    test: async (t) => {
+      const task = t.task({ unique: { scope: "until-finished" } }, () => null);
+      const named = t.task(() => null).using({ id: createNamespace() });
+      await rolledBack(t, task);
+      await rolledBack(t, named);
+      assert.equal((await task.enqueue()).deduplicated, false);
+      assert.equal((await named.enqueue()).deduplicated, false);
     },
   },
 ];

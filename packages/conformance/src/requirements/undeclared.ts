@@ -147,7 +147,7 @@ export const undeclaredRequirements: readonly Requirement[] = [
   },
   {
     id: "undeclared.logs",
-    sentence: "Without logs the lines of a task are not kept, and nobody is harmed.",
+    sentence: "Without logs the lines of a task are not kept, and the task succeeds.",
     needs: ["execution"],
     lacks: "logs",
     test: async (t) => {

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 
 import { DuplicateTask, type TaskResult } from "@tasks/core";
 
+import { until } from "../internal/deadline.ts";
 import { createDeferred } from "../internal/deferred.ts";
+import { failed, successful } from "../internal/outcomes.ts";
+import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
 
 const untilFinished = { unique: { scope: "until-finished" } } as const;
@@ -74,7 +77,7 @@ export const uniqueRequirements: readonly Requirement[] = [
   },
   {
     id: "unique.race-50",
-    sentence: "Of fifty enqueues of one key at once one is stored; the others are given it.",
+    sentence: "Of fifty enqueues of one key at once one is stored; the other calls return it.",
     needs: ["unique", "queued"],
     test: async (t) => {
       const task = t.task(untilFinished, () => null);
@@ -131,6 +134,35 @@ export const uniqueRequirements: readonly Requirement[] = [
     test: async (t) => {
       const task = t.task(untilStarted, () => null);
       assertOne([await task.enqueue(), await task.enqueue()]);
+    },
+  },
+  {
+    id: "unique.until-started-claimed",
+    sentence:
+      'With "until-started" the key is taken until the function is called: a task that is claimed, released or lost before that keeps it.',
+    needs: ["unique", "queued", "workerStore"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const other = await StoreDriver.register(t.backend);
+      const task = t.task(untilStarted, () => null);
+      const { id } = await task.enqueue();
+      const first = await driver.claimOne();
+      assert.equal(first.holdsKey, true);
+      assert.equal((await task.enqueue()).id, id, "claimed");
+      await driver.complete(first, { type: "release" });
+      assert.equal((await task.enqueue()).id, id, "released");
+      const vanished = await StoreDriver.register(t.backend, { leaseMs: 60 });
+      await vanished.claimOne();
+      await until("The attempt is recovered", async () => {
+        await other.store.recoverLost(other.session);
+        return (await t.backend.readRecord(id))?.status === "READY";
+      });
+      assert.equal((await task.enqueue()).id, id, "lost before its start");
+      const last = await driver.claimOne();
+      await other.store.start?.([other.refOf(last)]);
+      assert.equal((await task.enqueue()).id, id, "started by a session that does not hold it");
+      await driver.store.start?.([driver.refOf(last)]);
+      assert.notEqual((await task.enqueue()).id, id, "started");
     },
   },
   {
@@ -209,6 +241,73 @@ export const uniqueRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "unique.kept-by-snooze-and-release",
+    sentence: 'With "until-finished" a snooze and a release keep the key taken.',
+    needs: ["unique", "workerStore"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const outcomes = [{ type: "release" }, { type: "snooze", delayMs: 3_600_000 }] as const;
+      for (const outcome of outcomes) {
+        const task = t.task(untilFinished, () => null);
+        const first = await task.enqueue();
+        await driver.complete(await driver.claimOne(), outcome);
+        assertOne([first, await task.enqueue()]);
+        await t.backend.cancel(first.id);
+      }
+    },
+  },
+  {
+    id: "unique.of-another",
+    sentence: "The end of a task does not free a key that another one holds by now.",
+    needs: ["unique", "workerStore"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const task = t.task(untilStarted, () => null);
+      await task.enqueue();
+      const first = await driver.claimOne();
+      await driver.store.start?.([driver.refOf(first)]);
+      const second = await task.enqueue();
+      await driver.complete(first, successful(null));
+      assertOne([second, await task.enqueue()]);
+    },
+  },
+  {
+    id: "unique.retry-takes-no-key",
+    sentence: "A task that is retried by hand does not take its key again.",
+    needs: ["unique", "workerStore", "retry"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      for (const options of [untilFinished, untilStarted]) {
+        const task = t.task(options, () => null);
+        const first = await task.enqueue();
+        await driver.complete(await driver.claimOne(), failed("on purpose"));
+        await t.backend.retry(first.id);
+        const second = await task.enqueue();
+        assert.notEqual(second.id, first.id);
+        await driver.claim({ limit: 2 });
+      }
+    },
+  },
+  {
+    id: "unique.of-another-after-retry",
+    sentence: "A task that is retried after another one took its key does not free it at its end.",
+    needs: ["unique", "workerStore", "retry"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const task = t.task(untilFinished, () => null);
+      const first = await task.enqueue();
+      await driver.complete(await driver.claimOne(), failed("on purpose"));
+      const second = await task.enqueue();
+      await t.backend.retry(first.id);
+      const claimed = await driver.claim({ limit: 2 });
+      await driver.complete(
+        claimed.find(({ id }) => id === first.id)!,
+        successful(null),
+      );
+      assertOne([second, await task.enqueue()]);
+    },
+  },
+  {
     id: "unique.window",
     sentence: "With a window the key stays taken after the end, until the window is over.",
     needs: ["unique", "worker"],
@@ -217,6 +316,33 @@ export const uniqueRequirements: readonly Requirement[] = [
       const first = await task.enqueue();
       await t.drain();
       assertOne([first, await task.enqueue()]);
+    },
+  },
+  {
+    id: "unique.window-outlives-prune",
+    sentence: "While its window lasts a finished result is not pruned, and its key stays taken.",
+    needs: ["unique", "worker", "list"],
+    test: async (t) => {
+      const task = t.task({ unique: { scope: { windowMs: 3_600_000 } } }, () => null);
+      const first = await task.enqueue();
+      await t.drain();
+      await t.backend.prune({ minAgeMs: 0, failedMinAgeMs: 0 });
+      assertOne([first, await task.enqueue()]);
+    },
+  },
+  {
+    id: "unique.order-of-properties",
+    sentence: "Arguments that are equal have one key, in any order of their properties.",
+    needs: ["unique", "queued"],
+    test: async (t) => {
+      const unique = { scope: "until-finished" } as const;
+      const task = t.task({ unique }, (options: object) => options);
+      assertOne([
+        await task.enqueue({ a: 1, b: { c: 2, d: 3 } }),
+        await task.enqueue({ b: { d: 3, c: 2 }, a: 1 }),
+      ]);
+      const other = await task.enqueue({ a: { c: 2, d: 3 }, b: 1 });
+      assert.equal(other.deduplicated, false);
     },
   },
   {
@@ -231,6 +357,60 @@ export const uniqueRequirements: readonly Requirement[] = [
       const second = await task.enqueue();
       assert.notEqual(second.id, first.id);
       assert.equal(second.deduplicated, false);
+    },
+  },
+  {
+    id: "unique.window-over-after-the-end",
+    sentence: "A window is over at its time, also when the task was finished before.",
+    needs: ["unique", "worker"],
+    test: async (t) => {
+      const windowMs = 500;
+      const task = t.task({ unique: { scope: { windowMs } } }, () => null);
+      const first = await task.enqueue();
+      await t.drain();
+      const overMs = first.enqueuedAt.getTime() + windowMs;
+      const second = await task.enqueue();
+      // A machine that stalled until the window was over shows the second half only.
+      if (second.deduplicated) assert.equal(second.id, first.id);
+      else assert.ok(t.backend.now().getTime() >= overMs - t.supports.timeResolutionMs);
+      await t.untilTime(t.backend.now().getTime() + windowMs + t.supports.timeResolutionMs);
+      assert.equal((await task.enqueue()).deduplicated, false, "free after the window");
+    },
+  },
+  {
+    id: "unique.window-of-a-deferred-task",
+    sentence: "A window counts from the enqueue, also for a task that is due much later.",
+    needs: ["unique", "queued", "defer"],
+    test: async (t) => {
+      const later = { runAfter: { hours: 1 } };
+      const brief = t.task({ unique: { scope: { windowMs: 50 } } }, () => null).using(later);
+      const first = await brief.enqueue();
+      await t.untilTime(first.enqueuedAt.getTime() + 50 + t.supports.timeResolutionMs);
+      assert.equal((await brief.enqueue()).deduplicated, false, "free after the window");
+      const long = t.task({ unique: { scope: { windowMs: 1_800_000 } } }, () => null).using(later);
+      assertOne([await long.enqueue(), await long.enqueue()]);
+    },
+  },
+  {
+    id: "unique.window-after-a-failure",
+    sentence: "A failure, a cancellation and a retry leave the key of a window taken.",
+    needs: ["unique", "worker", "cancel", "retry"],
+    test: async (t) => {
+      const unique = { scope: { windowMs: 3_600_000 } } as const;
+      const backoff = { type: "fixed", delayMs: 3_600_000, jitter: 0 } as const;
+      const fail = (): never => {
+        throw new Error("on purpose");
+      };
+      const failing = t.task({ unique }, fail);
+      const retrying = t.task({ unique, maxAttempts: 2, backoff }, fail);
+      const cancelled = t.task({ unique }, () => null).using({ priority: 0 });
+      const firsts = [await failing.enqueue(), await retrying.enqueue()];
+      await t.drain();
+      assertOne([firsts[0]!, await failing.enqueue()]);
+      assertOne([firsts[1]!, await retrying.enqueue()]);
+      const third = await cancelled.enqueue();
+      await third.cancel();
+      assertOne([third, await cancelled.enqueue()]);
     },
   },
   {

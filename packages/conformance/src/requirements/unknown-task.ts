@@ -4,6 +4,7 @@ import { task } from "@tasks/core";
 
 import { until } from "../internal/deadline.ts";
 import { recordedWarnings } from "../internal/recorder.ts";
+import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
 
 /** Stored names that no task of this process has. */
@@ -22,7 +23,7 @@ export const unknownTaskRequirements: readonly Requirement[] = [
   },
   {
     id: "unknown-task.holds-up-nobody",
-    sentence: "Fifty unknown tasks in front hold up nobody behind them.",
+    sentence: "Fifty unknown tasks in front do not delay the tasks behind them.",
     needs: ["worker", "getResult"],
     upstream: ["C6"],
     test: async (t) => {
@@ -31,6 +32,30 @@ export const unknownTaskRequirements: readonly Requirement[] = [
       const result = await t.task(() => "went by").enqueue();
       await t.drain({ concurrency: 1 });
       assert.equal((await result.refresh()).returnValue, "went by");
+    },
+  },
+  {
+    id: "unknown-task.of-served-queues",
+    sentence:
+      "unknownTasks() names due tasks of the served queues that are not known, at most ten.",
+    needs: ["workerStore", "queues", "defer"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const names = { unknown: t.name(), elsewhere: t.name(), later: t.name() };
+      const known = t.task(() => null);
+      await known.enqueue();
+      await t.backend.enqueue(t.request({ taskName: names.unknown }));
+      await t.backend.enqueue(t.request({ taskName: names.elsewhere, queueName: "elsewhere" }));
+      await t.backend.enqueue(t.request({ taskName: names.later, delayMs: 3_600_000 }));
+      const request = driver.request({ taskNames: [known.name] });
+      const named = async (changes: object): Promise<readonly string[]> =>
+        (await driver.store.unknownTasks({ ...request, ...changes })).toSorted();
+      assert.deepEqual(await named({ queueNames: ["default"] }), [names.unknown]);
+      assert.deepEqual(await named({ excludeQueues: ["elsewhere"] }), [names.unknown]);
+      assert.deepEqual(await named({}), [names.unknown, names.elsewhere].toSorted());
+      const many = Array.from({ length: 15 }, () => t.request());
+      await t.backend.enqueueMany(many);
+      assert.ok((await named({})).length <= 10);
     },
   },
   {

@@ -14,7 +14,7 @@ export const waitRequirements: readonly Requirement[] = [
     test: async (t) => {
       await t.startWorker();
       const result = await t.task(() => 42).enqueue();
-      assert.equal(await result.wait({ timeoutMs: 5000 }), result);
+      assert.equal(await result.wait(), result);
       assert.equal(result.returnValue, 42);
     },
   },
@@ -28,7 +28,7 @@ export const waitRequirements: readonly Requirement[] = [
         throw new Error("on purpose");
       });
       const result = await task.enqueue();
-      await result.wait({ timeoutMs: 5000 });
+      await t.wait(result);
       assert.equal(result.status, "FAILED");
     },
   },
@@ -38,7 +38,7 @@ export const waitRequirements: readonly Requirement[] = [
     needs: ["wait", "cancel", "queued"],
     test: async (t) => {
       const result = await t.task(() => null).enqueue();
-      const waiting = (await t.backend.getResult(result.id)).wait({ timeoutMs: 5000 });
+      const waiting = t.wait(await t.backend.getResult(result.id));
       const [waited] = await Promise.all([waiting, result.cancel()]);
       assert.equal(waited.state, "cancelled");
     },
@@ -55,7 +55,7 @@ export const waitRequirements: readonly Requirement[] = [
   },
   {
     id: "wait.timeout",
-    sentence: "wait() gives up with WaitTimeout, and the task goes on.",
+    sentence: "wait() rejects with WaitTimeout at its limit, and the task continues.",
     needs: ["wait", "queued"],
     test: async (t) => {
       const result = await t.task(() => null).enqueue();
@@ -87,7 +87,7 @@ export const waitRequirements: readonly Requirement[] = [
       const { id } = await task.enqueue();
       await t.startWorker();
       const handles = await Promise.all(Array.from({ length: 20 }, () => task.getResult(id)));
-      const waiting = handles.map((handle) => handle.wait({ timeoutMs: 5000 }));
+      const waiting = handles.map((handle) => t.wait(handle));
       go.resolve();
       const statuses = new Set((await Promise.all(waiting)).map(({ status }) => status));
       assert.deepEqual(statuses, new Set(["SUCCESSFUL"]));
@@ -99,7 +99,7 @@ export const waitRequirements: readonly Requirement[] = [
     needs: ["wait", "list", "queued"],
     test: async (t) => {
       const result = await t.task(() => null).enqueue();
-      const rejection = assert.rejects(result.wait({ timeoutMs: 5000 }), {
+      const rejection = assert.rejects(t.wait(result), {
         name: TaskResultDoesNotExist.name,
       });
       await t.backend.delete(result.id);
@@ -114,7 +114,7 @@ export const waitRequirements: readonly Requirement[] = [
       const elsewhere = await t.open();
       const result = await t.task(() => "there").enqueue();
       await t.startWorker({}, elsewhere);
-      await result.wait({ timeoutMs: 5000 });
+      await t.wait(result);
       assert.equal(result.returnValue, "there");
     },
   },

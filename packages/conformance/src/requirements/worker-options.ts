@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { InvalidTask, type WorkerOptions } from "@tasks/core";
+import { InvalidOption, type WorkerOptions } from "@tasks/core";
 
 import type { Requirement } from "../requirement.ts";
 
@@ -22,7 +22,7 @@ export const workerOptionsRequirements: readonly Requirement[] = [
     needs: ["worker"],
     test: async (t) => {
       const options = { concurency: 1 } as WorkerOptions;
-      await assert.rejects(async () => t.backend.createWorker(options), TypeError);
+      await assert.rejects(async () => t.backend.createWorker(options), InvalidOption);
     },
   },
   {
@@ -79,7 +79,7 @@ function refuses(
     upstream,
     test: async (t) => {
       await assert.rejects(async () => t.backend.createWorker(options), {
-        name: InvalidTask.name,
+        name: InvalidOption.name,
         message,
       });
     },

@@ -38,7 +38,7 @@ export const workerQueuesRequirements: readonly Requirement[] = [
   },
   {
     id: "worker-queues.some",
-    sentence: "A worker of several queues serves these and no others.",
+    sentence: "A worker of several queues serves only these.",
     needs: ["worker", "queues", "list"],
     test: async (t) => {
       const task = t.task(() => null);
@@ -74,7 +74,7 @@ export const workerQueuesRequirements: readonly Requirement[] = [
         .task(() => 1)
         .using({ queueName: "brand-new" })
         .enqueue();
-      await result.wait({ timeoutMs: 5000 });
+      await t.wait(result);
       assert.equal(result.returnValue, 1);
     },
   },
@@ -91,6 +91,21 @@ export const workerQueuesRequirements: readonly Requirement[] = [
       assert.deepEqual(
         results.map(({ queueName }) => queueName),
         ["b"],
+      );
+    },
+  },
+  {
+    id: "worker-queues.excluded-some",
+    sentence: "Every excluded queue is left alone, and those whose names begin alike are not.",
+    needs: ["worker", "queues", "list"],
+    test: async (t) => {
+      const task = t.task(() => null);
+      for (const queueName of ["a", "ab", "b", "c"]) await task.using({ queueName }).enqueue();
+      await t.drain({ queueNames: ["*"], excludeQueues: ["a", "c", "b"] });
+      const { results } = await t.backend.list({ status: "READY" });
+      assert.deepEqual(
+        results.map(({ queueName }) => queueName),
+        ["c", "b", "a"],
       );
     },
   },

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 
+import { SnoozeTask } from "@tasks/core";
+
 import { createDeferred } from "../internal/deferred.ts";
 import { SHORT_LEASE_MS } from "../internal/lease.ts";
 import type { Requirement } from "../requirement.ts";
@@ -15,13 +17,13 @@ export const workerRequirements: readonly Requirement[] = [
       const results = await task.enqueueMany(Array.from({ length: 10 }, (_, n) => [n]));
       const options = { workerId: "twin", concurrency: 1 };
       await Promise.all([t.startWorker(options), t.startWorker(options)]);
-      await Promise.all(results.map((result) => result.wait({ timeoutMs: 10_000 })));
+      await Promise.all(results.map((result) => t.wait(result)));
       assert.deepEqual(new Set(results.map(({ attempts }) => attempts)), new Set([1]));
     },
   },
   {
     id: "worker.creating-runs-nothing",
-    sentence: "Creating a worker runs nothing and announces nobody.",
+    sentence: "Creating a worker runs no task and registers no session.",
     needs: ["worker", "getResult"],
     test: async (t) => {
       const result = await t.task(() => null).enqueue();
@@ -69,6 +71,23 @@ export const workerRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "worker.batch-runs-retries",
+    sentence: "With batch a worker also runs a retry and a snooze that are due at once.",
+    needs: ["worker", "getResult", "retry"],
+    test: async (t) => {
+      const backoff = { type: "fixed", delayMs: 0, jitter: 0 } as const;
+      let runs = 0;
+      const task = t.task({ maxAttempts: 3, backoff }, () => {
+        runs += 1;
+        if (runs === 1) throw new Error("on purpose");
+        if (runs === 2) throw new SnoozeTask({ delayMs: 0 });
+      });
+      const result = await task.enqueue();
+      await t.drain();
+      assert.deepEqual([(await result.refresh()).status, runs], ["SUCCESSFUL", 3]);
+    },
+  },
+  {
     id: "worker.max-tasks",
     sentence: "With maxTasks a worker ends after that many attempts and leaves the rest READY.",
     needs: ["worker", "list"],
@@ -78,6 +97,22 @@ export const workerRequirements: readonly Requirement[] = [
       await t.drain({ batch: false, maxTasks: 2 });
       const { READY, RUNNING, SUCCESSFUL } = await t.backend.counts();
       assert.deepEqual([READY, RUNNING, SUCCESSFUL], [3, 0, 2]);
+    },
+  },
+  {
+    id: "worker.max-tasks-of-short-tasks",
+    sentence:
+      "maxTasks holds while short tasks are claimed ahead: no attempt more, and nothing is left RUNNING or counted.",
+    needs: ["worker", "list", "getResult"],
+    test: async (t) => {
+      let runs = 0;
+      const task = t.task(() => void (runs += 1));
+      await task.enqueueMany(Array.from({ length: 300 }, () => []));
+      await t.drain({ maxTasks: 150, concurrency: 2 });
+      const { READY, RUNNING, SUCCESSFUL } = await t.backend.counts();
+      assert.deepEqual([runs, READY, RUNNING, SUCCESSFUL], [150, 150, 0, 150]);
+      const left = (await t.backend.list({ status: "READY", limit: 1000 })).results;
+      assert.deepEqual(new Set(left.map(({ attempts }) => attempts)), new Set([0]));
     },
   },
   {
@@ -176,7 +211,7 @@ export const workerRequirements: readonly Requirement[] = [
       await Promise.all([t.startWorker({ concurrency: 3 }), t.startWorker({ concurrency: 3 })]);
       const numbers = Array.from({ length: 60 }, (_, n) => n);
       const results = await Promise.all(numbers.map((n) => task.enqueue(n)));
-      await Promise.all(results.map((result) => result.wait({ timeoutMs: 10_000 })));
+      await Promise.all(results.map((result) => t.wait(result)));
       assert.deepEqual(
         numbers.map((n) => runs.get(n)),
         numbers.map(() => 1),
@@ -192,13 +227,13 @@ export const workerRequirements: readonly Requirement[] = [
       await t.startWorker({ intervalMs: 50 });
       for (let n = 0; n < 3; n++) {
         const result = await t.task(() => n).enqueue();
-        await result.wait({ timeoutMs: 3000 });
+        await t.wait(result);
       }
     },
   },
   {
     id: "worker.survives-failures",
-    sentence: "A worker goes on after tasks that fail in every way.",
+    sentence: "A worker continues after tasks that fail in every way.",
     needs: ["worker", "getResult"],
     upstream: ["198", "213", "215", "224", "C6"],
     test: async (t) => {
@@ -243,7 +278,7 @@ export const workerRequirements: readonly Requirement[] = [
       });
       const result = await task.enqueue();
       await t.startWorker({ workerId: "busy" });
-      await result.wait({ timeoutMs: 10_000 });
+      await t.wait(result);
       assert.deepEqual([result.status, result.attempts, runs], ["SUCCESSFUL", 1, 1]);
     },
   },
@@ -254,7 +289,7 @@ export const workerRequirements: readonly Requirement[] = [
     test: async (t) => {
       await t.startWorker({ startupDelay: true, intervalMs: 50 });
       const result = await t.task(() => 1).enqueue();
-      await result.wait({ timeoutMs: 3000 });
+      await t.wait(result);
       assert.equal(result.status, "SUCCESSFUL");
     },
   },

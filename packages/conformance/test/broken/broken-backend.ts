@@ -3,6 +3,7 @@ import {
   QueueWorker,
   runOne,
   type AttemptChecks,
+  type AttemptRef,
   type AttemptUpdate,
   type ClaimedTask,
   type ClaimRequest,
@@ -20,11 +21,11 @@ export class BrokenBackend extends MemoryBackend {
   }
 
   override async createWorker(options: WorkerOptions = {}): Promise<Worker> {
-    return new QueueWorker(this, this.workerStore, options);
+    return new QueueWorker(this, this.workerStore, { ...options, group: this.workerGroup });
   }
 
   override async runTask(id: string): Promise<TaskResult> {
-    return runOne(this, this.workerStore, id);
+    return runOne(this, this.workerStore, id, { group: this.workerGroup });
   }
 }
 
@@ -40,6 +41,9 @@ export class StoreWrapper implements WorkerStore {
   }
   claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
     return this.inner.claim(request);
+  }
+  start(attempts: readonly AttemptRef[]): Promise<void> {
+    return this.inner.start!(attempts);
   }
   complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
     return this.inner.complete(completions);

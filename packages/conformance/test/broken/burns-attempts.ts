@@ -5,9 +5,12 @@ import { BrokenBackend, StoreWrapper } from "./broken-backend.ts";
 /** Counts an attempt that was released at shutdown. */
 export class BurnsAttempts extends BrokenBackend {
   static readonly fails: readonly string[] = [
+    "claim.given-back-later",
+    "claim.release",
     "shutdown.deadline-releases",
     "shutdown.deadline-releases-deaf-tasks",
     "shutdown.deadline-runs-elsewhere",
+    "shutdown.gives-back",
   ];
 
   protected override get workerStore(): WorkerStore {
@@ -20,10 +23,10 @@ export class BurnsAttempts extends BrokenBackend {
         const answers = await super.complete(completions);
         for (const [index, { id, outcome }] of completions.entries()) {
           const entry = store.entries.get(id);
-          const workerIds = before[index]?.workerIds;
-          if (outcome.type !== "release" || entry === undefined || workerIds === undefined)
-            continue;
-          entry.record = { ...entry.record, workerIds };
+          const claimed = before[index];
+          if (outcome.type !== "release" || entry === undefined || claimed === undefined) continue;
+          const { attempts, workerIds } = claimed;
+          entry.record = { ...entry.record, attempts, workerIds };
         }
         return answers;
       }

@@ -5,6 +5,7 @@ import { BrokenBackend, StoreWrapper } from "./broken-backend.ts";
 /** Claims tasks that its process does not know, which then fail. */
 export class DiscardsUnknownTasks extends BrokenBackend {
   static readonly fails: readonly string[] = [
+    "claim.by-id",
     "claim.known-tasks-only",
     "run-task.unknown-task",
     "unknown-task.hostile-names",

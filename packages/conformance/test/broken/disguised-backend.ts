@@ -1,4 +1,11 @@
-import type { Enqueued, EnqueueRequest, ListOptions, RecordPage, TaskRecord } from "@tasks/core";
+import {
+  createId,
+  type Enqueued,
+  type EnqueueRequest,
+  type ListOptions,
+  type RecordPage,
+  type TaskRecord,
+} from "@tasks/core";
 
 import { BrokenBackend } from "./broken-backend.ts";
 
@@ -31,8 +38,9 @@ export abstract class DisguisedBackend extends BrokenBackend {
   }
 
   #hidden(request: EnqueueRequest): EnqueueRequest {
-    this.#given.set(request.id, request);
-    return this.disguise(request);
+    const id = request.id ?? createId();
+    this.#given.set(id, request);
+    return { ...this.disguise(request), id };
   }
 
   #shown(enqueued: Enqueued): Enqueued {

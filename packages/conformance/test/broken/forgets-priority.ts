@@ -5,10 +5,14 @@ import { DisguisedBackend } from "./disguised-backend.ts";
 /** Runs tasks in the order of their enqueue, whatever their priority. */
 export class ForgetsPriority extends DisguisedBackend {
   static readonly fails: readonly string[] = [
+    "defer.one-order",
+    "defer.urgent-first",
+    "order.of-single-claims",
     "order.priority",
     "order.priority-across-queues",
     "order.priority-arrives-later",
     "order.priority-before-due-time",
+    "recovery.keeps-priority",
   ];
 
   protected override disguise(request: EnqueueRequest): EnqueueRequest {

@@ -12,12 +12,15 @@ import { BrokenBackend, StoreWrapper } from "./broken-backend.ts";
 export class HasNoFence extends BrokenBackend {
   static readonly fails: readonly string[] = [
     "claim.answers-in-order",
+    "claim.complete-other-session",
     "claim.complete-repeated",
     "claim.complete-twice",
     "claim.complete-two-attempts",
+    "recovery.after-sign-off",
     "recovery.fenced-after-the-end",
     "recovery.fenced-by-the-next",
     "recovery.fenced-completion",
+    "recovery.fenced-own-retry",
     "recovery.fenced-update",
   ];
 

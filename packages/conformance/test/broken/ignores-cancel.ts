@@ -3,6 +3,7 @@ import { BrokenBackend } from "./broken-backend.ts";
 /** Promises to cancel running tasks, and lets them run. */
 export class IgnoresCancel extends BrokenBackend {
   static readonly fails: readonly string[] = [
+    "cancel.before-its-slot",
     "cancel.ignored",
     "cancel.not-tried-again",
     "cancel.race",
@@ -11,6 +12,7 @@ export class IgnoresCancel extends BrokenBackend {
     "claim.cancelled-unseen",
     "claim.check-attempts",
     "recovery.cancelled",
+    "run-task.cancel",
   ];
 
   override async cancel(id: string): Promise<boolean> {

@@ -5,8 +5,10 @@ import { DisguisedBackend } from "./disguised-backend.ts";
 /** Runs the newest of equal tasks first. */
 export class LastInFirstOut extends DisguisedBackend {
   static readonly fails: readonly string[] = [
+    "cancel.before-its-slot",
     "order.fifo",
     "order.fifo-of-a-batch",
+    "order.of-single-claims",
     "recovery.keeps-place",
     "shutdown.deadline-keeps-place",
   ];

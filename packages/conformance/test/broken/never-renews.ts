@@ -4,7 +4,7 @@ import { BrokenBackend, StoreWrapper } from "./broken-backend.ts";
 
 /** Lets every lease run out, however often it is renewed. */
 export class NeverRenews extends BrokenBackend {
-  static readonly fails: readonly string[] = ["recovery.renewed"];
+  static readonly fails: readonly string[] = ["monitor.workers-alive", "recovery.renewed"];
 
   protected override get workerStore(): WorkerStore {
     return new KeepsNoLease(this.store);

@@ -8,6 +8,7 @@ export class RunsTooEarly extends BrokenBackend {
     "defer.left-alone",
     "defer.left-alone-absolute",
     "defer.runs-when-due",
+    "pause.of-tasks-that-fall-due",
   ];
   readonly #seen = new Set<string>();
 

@@ -4,7 +4,10 @@ import { BrokenBackend, StoreWrapper } from "./broken-backend.ts";
 
 /** Serves the queues that it was told to leave out. */
 export class ServesExcludedQueues extends BrokenBackend {
-  static readonly fails: readonly string[] = ["worker-queues.excluded"];
+  static readonly fails: readonly string[] = [
+    "worker-queues.excluded",
+    "worker-queues.excluded-some",
+  ];
 
   protected override get workerStore(): WorkerStore {
     return new ExcludesNothing(this.store);

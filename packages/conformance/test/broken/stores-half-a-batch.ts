@@ -4,7 +4,10 @@ import { BrokenBackend } from "./broken-backend.ts";
 
 /** Declares batches, and stores one by one. */
 export class StoresHalfABatch extends BrokenBackend {
-  static readonly fails: readonly string[] = ["batch.all-or-none"];
+  static readonly fails: readonly string[] = [
+    "batch.all-or-none",
+    "batch.rejecting-duplicates-inside",
+  ];
 
   override async enqueueMany(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
     const enqueued: Enqueued[] = [];

@@ -1,4 +1,5 @@
 import {
+  createId,
   MemoryBackend,
   type BackendSupports,
   type Enqueued,
@@ -21,15 +22,19 @@ export class CompleteBackend extends MemoryBackend {
   readonly #limits = new Map<string, NonNullable<EnqueueRequest["concurrency"]>>();
 
   override async enqueue(request: EnqueueRequest): Promise<Enqueued> {
-    if (request.concurrency !== null) this.#limits.set(request.id, request.concurrency);
-    return super.enqueue(request);
+    return super.enqueue(this.#withId(request));
   }
 
   override async enqueueMany(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
-    for (const { id, concurrency } of requests) {
-      if (concurrency !== null) this.#limits.set(id, concurrency);
-    }
-    return super.enqueueMany(requests);
+    return super.enqueueMany(requests.map((request) => this.#withId(request)));
+  }
+
+  /** The limit is known by the id, which the store would make only now. */
+  #withId(request: EnqueueRequest): EnqueueRequest {
+    if (request.concurrency === null) return request;
+    const id = request.id ?? createId();
+    this.#limits.set(id, request.concurrency);
+    return { ...request, id };
   }
 
   override async readRecord(id: string): Promise<TaskRecord | undefined> {
@@ -38,11 +43,11 @@ export class CompleteBackend extends MemoryBackend {
   }
 
   override async createWorker(options: WorkerOptions = {}): Promise<Worker> {
-    return new QueueWorker(this, new HoldsBack(this), options);
+    return new QueueWorker(this, new HoldsBack(this), { ...options, group: this.workerGroup });
   }
 
   override async runTask(id: string): Promise<TaskResult> {
-    return runOne(this, new HoldsBack(this), id);
+    return runOne(this, new HoldsBack(this), id, { group: this.workerGroup });
   }
 
   /** Waits for a pause to end or a slot to be free. */
