@@ -1,3 +1,5 @@
+import { onLauncherGone } from "./worker/launcher.ts";
+
 /** Where a command writes to. `process.stdout` is one. */
 export interface OutputStream {
   write(text: string): unknown;
@@ -45,6 +47,8 @@ export interface CliIo {
   /** Told of faults instead of the process ending; the returned function takes the listener away. */
   onFault(listener: (kind: FaultKind, error: unknown) => void): () => void;
   readonly parent?: ParentProcess | undefined;
+  /** Called when the package manager that started this process is gone; the returned function takes the listener away. */
+  onLauncherGone(listener: () => void): () => void;
 }
 
 /** The real process. */
@@ -71,6 +75,7 @@ export function processIo(): CliIo {
       };
     },
     parent: parentProcess(),
+    onLauncherGone: (listener) => onLauncherGone(process.env, listener),
   };
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { createDatabaseProject } from "./helpers/database-project.ts";
 import { createProject } from "./helpers/project.ts";
@@ -88,7 +88,7 @@ describe("run", () => {
     await using project = await createDatabaseProject();
     const { code, stdout, stderr } = await project.run(["run", await project.enqueue("fail")]);
     expect(code).toBe(1);
-    expect(stdout).toContain("Attempt 1: RangeError");
+    expect(stdout).toMatch(/^Attempt 1: RangeError: it does not work\n {6}at /m);
     // It is told once.
     expect(stderr).toBe("");
   });
@@ -186,6 +186,22 @@ describe("show", () => {
       args: [1, 2],
       logs: [],
     });
+  });
+
+  it("says of a ready task when no running worker serves its queue", async () => {
+    await using project = await createDatabaseProject();
+    const id = await project.enqueue("add", [1, 2], { queueName: "emails" });
+    const show = async (): Promise<string> => (await project.run(["show", id])).stdout;
+    const hint =
+      "No running worker serves queue emails. Start one: tasks worker --queue-name emails";
+    expect(await show()).toContain(hint);
+    await project.backend.pause("emails");
+    const worker = await project.backend.createWorker({ queueNames: ["default", "emails"] });
+    void worker.run();
+    await vi.waitFor(async () => expect(await project.backend.workers()).toHaveLength(1));
+    await project.backend.resume("emails");
+    expect(await show()).not.toContain("No running worker");
+    await worker.stop();
   });
 
   it("answers 1 for an id that does not exist", async () => {

@@ -27,6 +27,27 @@ describe("a worker", () => {
     expect((await project.backend.getResult(id)).returnValue).toBe(3);
   });
 
+  it("says at its start which registered tasks it does not serve", async () => {
+    await using project = await createDatabaseProject();
+    await project.write({
+      "tasks.config.ts": `import { configureTasks, task } from "@tasks/core";
+import { DatabaseBackend } from "@tasks/db";
+task({ name: "${project.prefix}mail", queueName: "emails" }, () => null);
+export default configureTasks({
+  backends: { default: () => new DatabaseBackend({ url: "sqlite:" + import.meta.dirname + "/tasks.db", queues: [] }) },
+});
+`,
+    });
+    const remark = `This worker does not serve ${project.prefix}mail (emails). Another one must, such as: tasks worker --queue-name emails`;
+    const run = async (queues: string): Promise<string> => {
+      const command = project.start(["worker", "--batch", ...NOW, "--queue-name", queues]);
+      expect(await command.ends()).toMatchObject({ code: 0 });
+      return command.output();
+    };
+    expect(await run("default")).toContain(remark);
+    expect(await run("*")).not.toContain("does not serve");
+  });
+
   it("with --max-tasks ends after so many, failed ones included", async () => {
     await using project = await createDatabaseProject();
     for (let index = 0; index < 3; index++) await project.enqueue("fail");
@@ -123,7 +144,8 @@ describe("a worker", () => {
     expect(lines.map(({ level }) => level)).toEqual(["info", "info", "error", "info"]);
     expect(lines[2]).toMatchObject({
       taskId: id,
-      message: expect.stringContaining("state=FAILED"),
+      message: expect.stringMatching(/state=FAILED$/),
+      error: expect.stringMatching(/^\w*Error: [\s\S]*\n {4}at /),
     });
     expect(new Date(lines[0]!["time"]!).getTime()).toBeGreaterThan(0);
   });

@@ -1,3 +1,5 @@
+import { isNativeError } from "node:util/types";
+
 import { redact } from "@tasks/core";
 
 import { escapeLines } from "./escape.ts";
@@ -20,16 +22,16 @@ export function describeError(error: unknown, options: DescribeErrorOptions = {}
     // Wrapping errors like to end in what they wrap.
     const isTold = options.stack !== true && lines.at(-1)?.endsWith(text) === true;
     if (!isTold) lines.push(depth === 0 ? first : `Cause: ${first}`, ...rest);
-    current = current instanceof Error ? current.cause : undefined;
+    current = isNativeError(current) ? current.cause : undefined;
   }
   return lines;
 }
 
 function textOf(error: unknown, stack: boolean): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!isNativeError(error)) return String(error);
   if (stack && typeof error.stack === "string") return error.stack;
   // An aggregate often has no message of its own.
-  if (error.message === "" && error instanceof AggregateError) {
+  if (error.message === "" && "errors" in error && Array.isArray(error.errors)) {
     return error.errors.map((one) => textOf(one, false)).join("; ");
   }
   return error.message === "" ? error.name : error.message;

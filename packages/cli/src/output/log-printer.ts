@@ -1,4 +1,4 @@
-import { taskLog, type LogLevel, type LogRecord } from "@tasks/core";
+import { taskLog, type LogLevel, type LogRecord, type TaskError } from "@tasks/core";
 
 import type { CliIo, OutputStream } from "../io.ts";
 import { describeError } from "./error-text.ts";
@@ -51,21 +51,32 @@ function toText(record: LogRecord, style: Styler): string {
   const [first = "", ...rest] = escapeLines(record.message);
   const name = STYLES[record.level];
   const lines = [name === undefined ? first : style(name, first)];
-  if (record.error !== undefined) rest.push(...describeError(record.error, { stack: true }));
+  // The message already holds the traceback of a task.
+  const isTold = record.error === undefined || isStoredError(record.error);
+  if (!isTold) rest.push(...describeError(record.error, { stack: true }));
   // Indented, so that no text from a task can pass for a line of the log.
   for (const line of rest) lines.push(`    ${line}`.trimEnd());
   return lines.map((line) => `${line}\n`).join("");
 }
 
 function toJsonLine({ level, message, taskId, error }: LogRecord): string {
+  const traceback = isStoredError(error) ? error.traceback : undefined;
   const line = {
     time: new Date().toISOString(),
     level,
-    message,
+    message: traceback === undefined ? message : message.split("\n", 1)[0],
     taskId,
-    error: error === undefined ? undefined : describeError(error, { stack: true }).join("\n"),
+    error: traceback ?? (error === undefined ? undefined : describeErrorText(error)),
   };
   return `${toSafeJson(line)}\n`;
+}
+
+function describeErrorText(error: unknown): string {
+  return describeError(error, { stack: true }).join("\n");
+}
+
+function isStoredError(error: unknown): error is TaskError {
+  return typeof error === "object" && error !== null && "traceback" in error;
 }
 
 /** The least level shown at a verbosity. */

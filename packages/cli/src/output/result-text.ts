@@ -30,23 +30,30 @@ export function describeResult(result: TaskResult, now: Date, style: Styler): st
     field("attempts", String(result.attempts)),
   ];
   if (result.workerIds.length > 0) {
-    lines.push(field("workers", [...new Set(result.workerIds)].map(escapeText).join(", ")));
+    const more = result.attempts > result.workerIds.length ? ", …" : "";
+    const workers = [...new Set(result.workerIds)].map(escapeText).join(", ");
+    lines.push(field("workers", workers + more));
   }
   if (Object.keys(result.metadata).length > 0) {
     lines.push(field("metadata", toSafeJson(result.metadata)));
   }
   if (result.progress !== null) lines.push(field("progress", toSafeJson(result.progress)));
   if (result.status === "SUCCESSFUL") lines.push(field("returned", toSafeJson(result.returnValue)));
-  for (const error of result.errors) {
+  for (const [index, error] of result.errors.entries()) {
+    if (index === 1 && result.errorsOmitted > 0) {
+      lines.push("", style("dim", `${result.errorsOmitted} errors left out`));
+    }
     const when = error.attempt === 0 ? "Before any attempt" : `Attempt ${error.attempt}`;
-    lines.push("", style("red", `${when}: ${escapeText(error.exceptionClass)}`));
-    lines.push(...escapeLines(error.traceback || error.message).map((line) => `  ${line}`));
+    const [title = "", ...rest] = escapeLines(
+      error.traceback || `${error.exceptionClass}: ${error.message}`,
+    );
+    lines.push("", style("red", `${when}: ${title}`), ...rest.map((line) => `  ${line}`));
   }
   if (result.logs.length > 0) lines.push("", style("bold", "Log"));
   for (const { loggedAt, level, message } of result.logs) {
-    lines.push(
-      `  ${style("dim", loggedAt.toISOString())} ${level.padEnd(5)} ${escapeText(message)}`,
-    );
+    const [first = "", ...rest] = escapeLines(message);
+    lines.push(`  ${style("dim", loggedAt.toISOString())} ${level.padEnd(5)} ${first}`);
+    lines.push(...rest.map((line) => `    ${line}`));
   }
   return lines;
 }

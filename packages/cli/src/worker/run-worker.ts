@@ -6,6 +6,7 @@ import { EXIT_FAILURE } from "../exit-codes.ts";
 import { withSession, type CliContext, type Session } from "../session.ts";
 import { reportFiles, reportImports } from "./module-trace.ts";
 import { stopOnSignals, type StopHandle } from "./stop-on-signals.ts";
+import { describeUnservedTasks } from "./unserved-tasks.ts";
 
 /** Options of `tasks worker`. */
 export interface WorkerFlags {
@@ -69,6 +70,8 @@ export async function runWorker(
     });
     const release = stopOnFaults(context, session, stop);
     session.logs.log("info", describeStart(worker.workerId, flags));
+    const unserved = describeUnservedTasks(flags);
+    if (unserved !== undefined) session.logs.log("info", unserved);
     try {
       await worker.run();
     } finally {
@@ -117,8 +120,13 @@ function stopOnFaults(context: CliContext, { logs }: Session, stop: StopHandle):
     stop.begin();
   });
   const releaseParent = io.parent?.onGone(stop.begin);
+  const releaseLauncher = io.onLauncherGone(() => {
+    logs.log("info", "The process that started this worker is gone - shutting down gracefully...");
+    stop.begin();
+  });
   return () => {
     releaseFaults();
     releaseParent?.();
+    releaseLauncher();
   };
 }

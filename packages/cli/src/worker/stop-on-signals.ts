@@ -55,10 +55,12 @@ export function stopOnSignals(options: StopOptions): StopHandle {
   };
   let last: { readonly signal: StopSignal; readonly at: number } | undefined;
   const listener: SignalListener = (signal) => {
+    const isFirst = last === undefined;
     const isEcho = last?.signal === signal && performance.now() - last.at < ECHO_MS;
     last = { signal, at: performance.now() };
     if (isEcho) return;
-    if (stopping) {
+    // A stop that a fault began, or the end of the launcher, is nobody's impatience.
+    if (!isFirst) {
       logs.log("warn", `Received ${signal} - terminating current task.`);
       io.exit(128 + constants.signals[signal]);
       return;

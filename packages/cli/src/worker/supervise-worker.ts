@@ -31,6 +31,7 @@ export async function superviseWorker(options: SuperviseOptions): Promise<number
   let child = startWorker(options, onMessage);
   let isStopping = false;
   let isEnding = false;
+  let releaseLauncher: (() => void) | undefined;
   const watcher = watchFiles([configFile], (file) => {
     // The worker that is about to start sees this change too.
     if (isStopping) return;
@@ -55,8 +56,10 @@ export async function superviseWorker(options: SuperviseOptions): Promise<number
         void stopWorker(child, signal).then(resolve);
       };
       for (const signal of SIGNALS) io.signals.on(signal, listener);
+      releaseLauncher = io.onLauncherGone(() => listener("SIGTERM"));
     });
   } finally {
+    releaseLauncher?.();
     watcher.close();
   }
 }

@@ -115,6 +115,7 @@ async function runHere(
     signals,
     exit: () => {},
     onFault: () => () => {},
+    onLauncherGone: () => () => {},
   });
   return { code, ...written };
 }
@@ -144,7 +145,7 @@ function startCommand(
           const isThere = typeof text === "string" ? written.includes(text) : text.test(written);
           if (!isThere) throw new Error(`${String(text)} is not in the output:\n${written}`);
         },
-        { timeout: 10_000, interval: 10 },
+        { timeout: 25_000, interval: 10 },
       );
     },
     ends: async () => {
