@@ -48,7 +48,7 @@ describe.concurrent.each(STORES)("on %s, workers that are killed and stalled", (
   it(
     "cannot store the outcome of a task that another worker has taken over",
     async () => {
-      const findings = await runZombie({ store, leaseMs: 500, broken: null });
+      const findings = await runZombie({ store, leaseMs: 1000, broken: null });
       expect(findings.doubleSuccesses).toEqual([]);
       expect(findings.lost).toEqual([]);
       expect(findings.executions).toEqual(new Map([[2, 1]]));

@@ -14,7 +14,7 @@ import { folderOf, LATIN_1, temporaryFolder } from "./support/temporary-folder.t
 const run = promisify(execFile);
 const main = join(import.meta.dirname, "../src/main.ts");
 
-const PATIENCE = { timeout: 20_000, interval: 20 };
+const PATIENCE = { timeout: 50_000, interval: 20 };
 
 interface Ended {
   readonly code: number;
@@ -165,7 +165,7 @@ test("an interrupted run stops its workers, and the next one goes on", async () 
 
   const next = await start(data, folder, folder);
   expect(next.stdout).toMatch(/^ {2}Indexed +400$/m);
-}, 60_000);
+}, 120_000);
 
 const ENDS: Readonly<
   Record<string, (application: ChildProcessByStdio<null, Readable, Readable>) => void>
@@ -176,7 +176,7 @@ const ENDS: Readonly<
 
 test.for(Object.keys(ENDS))(
   "no worker stays behind when the application %s",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (how) => {
     const { data, folder, application } = await startLongRun();
     const exited = once(application, "exit");

@@ -1,9 +1,10 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 
 import {
   announceFinished,
   assertKnownOptions,
   Backend,
+  createId,
   DuplicateTask,
   isFinished,
   resolvePruneOptions,
@@ -25,22 +26,30 @@ import {
   type WorkerInfo,
   type WorkerOptions,
 } from "@tasks/core";
-import { QueueWorker, runOne, transitions } from "@tasks/core/worker";
+import { QueueWorker, runOne, transitions, WorkerGroup } from "@tasks/core/worker";
 
 import { FileWorkerStore } from "./file-worker-store.ts";
 import { toCounts, toPage, toQueues } from "./overview.ts";
 import type { StoredTask } from "./stored-task.ts";
 import { TaskFolders } from "./task-folders.ts";
 import { UniqueKeys } from "./unique-keys.ts";
+import { WakeUp } from "./wake-up.ts";
 
 /** Options of `FileBackend`. */
 export interface FileBackendOptions extends BackendOptions {
-  /** The folder that holds everything; made with the first enqueue. */
+  /** The folder that holds everything, in a folder for each alias; made with the first enqueue. */
   readonly folder: string;
   /** How long a worker's lease lasts without a heartbeat, in milliseconds, 100…3,600,000. @default 15000 */
   readonly leaseMs?: number | undefined;
   /** Largest JSON text of one payload, in bytes, 1…1,000,000,000. @default 1 MiB */
   readonly maxPayloadBytes?: number | undefined;
+}
+
+/** The parts that work on the folder of one alias. */
+interface OpenFolder {
+  readonly tasks: TaskFolders;
+  readonly keys: UniqueKeys;
+  readonly store: FileWorkerStore;
 }
 
 /**
@@ -51,10 +60,9 @@ export interface FileBackendOptions extends BackendOptions {
 export class FileBackend extends Backend {
   override readonly supports: BackendSupports;
   readonly #leaseMs: number;
-  readonly #tasks: TaskFolders;
-  readonly #keys: UniqueKeys;
-  readonly #store: FileWorkerStore;
-  readonly #workers = new Set<Worker>();
+  readonly #folder: string;
+  #opened?: OpenFolder;
+  readonly #workers = new WorkerGroup();
 
   constructor(options: FileBackendOptions) {
     super(options);
@@ -65,11 +73,8 @@ export class FileBackend extends Backend {
       maxPayloadBytes: 1,
     });
     const { leaseMs = 15_000, maxPayloadBytes = 1_048_576 } = options;
-    const root = resolve(options.folder);
+    this.#folder = resolve(options.folder);
     this.#leaseMs = wholeNumber("leaseMs", leaseMs, 100, 3_600_000);
-    this.#tasks = new TaskFolders(root);
-    this.#keys = new UniqueKeys(root, this.#tasks);
-    this.#store = new FileWorkerStore(root, this.#tasks);
     this.supports = Object.freeze<BackendSupports>({
       defer: true,
       asyncTask: true,
@@ -97,25 +102,68 @@ export class FileBackend extends Backend {
     });
   }
 
+  get #tasks(): TaskFolders {
+    return this.#open().tasks;
+  }
+
+  get #keys(): UniqueKeys {
+    return this.#open().keys;
+  }
+
+  get #store(): FileWorkerStore {
+    return this.#open().store;
+  }
+
+  /** Opens the folder at the first use: the alias comes with the configuration. */
+  #open(): OpenFolder {
+    if (this.#opened) return this.#opened;
+    const root = join(this.#folder, encodeURIComponent(this.alias));
+    const wakeUp = new WakeUp(root);
+    const tasks = new TaskFolders(root, wakeUp);
+    const keys = new UniqueKeys(root, tasks);
+    this.#opened = { tasks, keys, store: new FileWorkerStore(root, tasks, wakeUp) };
+    return this.#opened;
+  }
+
   override async enqueue(request: EnqueueRequest): Promise<Enqueued> {
+    const existing = request.id === null ? undefined : await this.#tasks.read(request.id);
+    if (existing !== undefined) return { record: existing.record, deduplicated: true };
     const record = transitions.enqueue(request, this.now());
-    await this.#tasks.stage({ record, sequence: nextSequence(), fence: 0, sessionId: null });
+    const { id } = record;
+    const holdsKey = request.unique?.scope === "until-started";
+    const fresh = { fence: 0, sessionId: null, holdsKey, wasFinished: false };
+    // Others may be storing a task of the same given id.
+    const staged = request.id === null ? id : createId();
+    await this.#tasks.stage({ record, sequence: nextSequence(), ...fresh }, staged);
     if (request.unique !== null) {
-      const holder = await this.#keys.take(request.unique, record.id);
+      const holder = await this.#keys.take(request.unique, { id, staged });
       if (holder !== undefined) {
-        await this.#tasks.discard(record.id);
-        if (request.unique.onConflict === "return-existing") {
-          return { record: holder.record, deduplicated: true };
+        await this.#tasks.discard(staged);
+        if (request.unique.onConflict === "return-existing" || holder.record.id === request.id) {
+          return { record: structuredClone(holder.record), deduplicated: true };
         }
         throw new DuplicateTask(request.taskName, holder.record.id);
       }
     }
-    await this.#tasks.publish(record.id);
-    return { record, deduplicated: false };
+    return this.#publish(record, staged);
+  }
+
+  /** Makes a staged task visible, unless a task of its id is there by now. */
+  async #publish(record: TaskRecord, staged: string): Promise<Enqueued> {
+    for (;;) {
+      if (await this.#tasks.publish(staged, record.id)) return { record, deduplicated: false };
+      const other = await this.#tasks.read(record.id);
+      if (other === undefined) continue;
+      // Whoever asked for its key may have published it on our behalf; only that takes it out of the staging.
+      const isOurs = !(await this.#tasks.isStaged(staged));
+      await this.#tasks.discard(staged);
+      return { record: isOurs ? record : other.record, deduplicated: !isOurs };
+    }
   }
 
   override async readRecord(id: string): Promise<TaskRecord | undefined> {
-    return (await this.#tasks.read(id))?.record;
+    // The task is kept for the next read; a caller may change what it is given.
+    return structuredClone((await this.#tasks.read(id))?.record);
   }
 
   override async cancel(id: string): Promise<boolean> {
@@ -131,22 +179,23 @@ export class FileBackend extends Backend {
   }
 
   override async createWorker(options: WorkerOptions = {}): Promise<Worker> {
-    const worker = new QueueWorker(this, this.#store, { ...options, leaseMs: this.#leaseMs });
-    this.#workers.add(worker);
-    return worker;
+    const [leaseMs, group] = [this.#leaseMs, this.#workers];
+    return new QueueWorker(this, this.#store, { ...options, leaseMs, group });
   }
 
   override async runTask(id: string): Promise<TaskResult> {
-    return runOne(this, this.#store, id, this.#leaseMs);
+    return runOne(this, this.#store, id, { leaseMs: this.#leaseMs, group: this.#workers });
   }
 
   override async listRecords(options: ListOptions): Promise<RecordPage> {
     return toPage(await this.#tasks.readAll(), options);
   }
 
-  override async counts({
-    queueName,
-  }: { readonly queueName?: string | undefined } = {}): Promise<StatusCounts> {
+  override async counts(
+    options: { readonly queueName?: string | undefined } = {},
+  ): Promise<StatusCounts> {
+    assertKnownOptions("counts()", options, { queueName: 1 });
+    const { queueName } = options;
     const tasks = await this.#tasks.readAll();
     return toCounts(
       tasks.filter(({ record }) => queueName === undefined || record.queueName === queueName),
@@ -160,9 +209,11 @@ export class FileBackend extends Backend {
   override async workers(): Promise<readonly WorkerInfo[]> {
     const tasks = await this.#tasks.readAll();
     const sessions = await this.#store.sessions.readAll();
-    return sessions.map(({ sessionId, leaseMs: _leaseMs, ...session }) => ({
+    return sessions.map(({ sessionId, leaseMs: _leaseMs, beat: _beat, ...session }) => ({
       ...session,
-      running: tasks.filter((task) => task.sessionId === sessionId).length,
+      running: tasks.filter(
+        (task) => task.record.status === "RUNNING" && task.sessionId === sessionId,
+      ).length,
     }));
   }
 
@@ -170,7 +221,9 @@ export class FileBackend extends Backend {
     let hasFailed = false;
     await this.#tasks.change(id, (task) => {
       hasFailed = task.record.status === "FAILED";
-      return hasFailed ? { ...task, record: transitions.retry(task.record) } : undefined;
+      return hasFailed
+        ? { ...task, record: transitions.retry(task.record, this.now()), wasFinished: true }
+        : undefined;
     });
     return hasFailed;
   }
@@ -186,8 +239,9 @@ export class FileBackend extends Backend {
   override async prune(options?: PruneOptions): Promise<number> {
     const resolved = resolvePruneOptions(options);
     const { dryRun, batchSize, onProgress, signal } = resolved;
+    const windows = await this.#keys.windows();
     const old = (await this.#tasks.readAll())
-      .filter((task) => this.#isOld(task, resolved))
+      .filter((task) => this.#isOld(task, resolved) && !this.#isInWindow(task, windows))
       .sort((a, b) => finishedMs(a) - finishedMs(b));
     if (dryRun) return old.length;
     let deleted = 0;
@@ -210,9 +264,15 @@ export class FileBackend extends Backend {
     }));
   }
 
-  /** Stops the workers it made. */
+  /** Stops the workers it made; none runs any more afterwards. */
   override async close(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.stop()));
+    await this.#workers.close();
+  }
+
+  /** Whoever enqueues the task again is given it. */
+  #isInWindow({ record }: StoredTask, windows: ReadonlyMap<string, number>): boolean {
+    const windowMs = windows.get(record.id) ?? 0;
+    return record.enqueuedAt.getTime() + windowMs > this.now().getTime();
   }
 
   #isOld(task: StoredTask, options: ResolvedPruneOptions): boolean {

@@ -1,37 +1,41 @@
-import { watch, type FSWatcher } from "node:fs";
-import { extname } from "node:path";
+// Without "node:": webpack knows the class by this name, and builds what it starts.
+// oxlint-disable-next-line unicorn/prefer-node-protocol
+import { Worker } from "worker_threads";
 
 import { isFinished, TaskResultDoesNotExist, type TaskRecord } from "@tasks/core";
 import {
+  SessionWatch,
   transitions,
   type AttemptChecks,
+  type AttemptRef,
   type AttemptUpdate,
   type ClaimedTask,
   type ClaimRequest,
   type Completion,
   type CompletionAnswer,
   type LeaseThread,
+  type SeenSession,
   type WorkerSession,
   type WorkerStore,
 } from "@tasks/core/worker";
 
 import { Sessions } from "./sessions.ts";
 import type { StoredTask, TaskChange } from "./stored-task.ts";
-import type { TaskFolders } from "./task-folders.ts";
-
-/** Names one attempt. */
-interface Attempt {
-  readonly id: string;
-  readonly fence: number;
-}
+import { DamagedTask, type TaskFolders } from "./task-folders.ts";
+import type { WakeUp } from "./wake-up.ts";
 
 /** What the worker loop needs, on files. */
 export class FileWorkerStore implements WorkerStore {
   readonly sessions: Sessions;
   readonly #tasks: TaskFolders;
+  readonly #wakeUp: WakeUp;
+  readonly #watch = new SessionWatch();
+  /** When each session claimed last, and what had been announced by then. */
+  readonly #lastClaims = new Map<string, { atMs: number; announced: string | undefined }>();
 
-  constructor(root: string, tasks: TaskFolders) {
+  constructor(root: string, tasks: TaskFolders, wakeUp: WakeUp) {
     this.#tasks = tasks;
+    this.#wakeUp = wakeUp;
     this.sessions = new Sessions(root);
   }
 
@@ -42,6 +46,8 @@ export class FileWorkerStore implements WorkerStore {
   async claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
     // Whoever was stopped for longer than its lease was given up by the others, and has lost its attempts. It may go on with new ones.
     if (!(await this.sessions.renew(request.session))) await this.register(request.session);
+    const announced = await this.#wakeUp.latest();
+    this.#lastClaims.set(request.session.sessionId, { atMs: Date.now(), announced });
     const tasks =
       request.id === undefined
         ? (await this.#tasks.readAll()).filter(isDue).filter(inQueuesOf(request)).sort(inOrder)
@@ -59,14 +65,20 @@ export class FileWorkerStore implements WorkerStore {
     return claimed;
   }
 
+  async start(attempts: readonly AttemptRef[]): Promise<void> {
+    for (const attempt of attempts) {
+      await this.#changeOwned(attempt, (task) => ({ ...task, holdsKey: false }));
+    }
+  }
+
   async complete(completions: readonly Completion[]): Promise<readonly CompletionAnswer[]> {
     return Promise.all(
       completions.map(async (completion) => {
         let answer: CompletionAnswer | undefined;
-        await this.#changeOwned(completion, ({ record }) => {
-          const settled = transitions.settle(record, completion, new Date());
+        await this.#changeOwned(completion, (task) => {
+          const settled = transitions.settle(task.record, completion, new Date());
           answer = settled.answer;
-          return settled.record;
+          return { ...task, record: settled.record };
         });
         return answer ?? this.#answerUnowned(completion);
       }),
@@ -75,7 +87,10 @@ export class FileWorkerStore implements WorkerStore {
 
   async update(updates: readonly AttemptUpdate[]): Promise<void> {
     for (const update of updates) {
-      await this.#changeOwned(update, ({ record }) => transitions.applyChanges(record, update));
+      await this.#changeOwned(update, (task) => ({
+        ...task,
+        record: transitions.applyChanges(task.record, update),
+      }));
     }
   }
 
@@ -84,20 +99,22 @@ export class FileWorkerStore implements WorkerStore {
   }
 
   leaseThread(session: WorkerSession): LeaseThread {
-    const module = new URL(`./lease${extname(import.meta.url)}`, import.meta.url);
-    return { module, data: { path: this.sessions.pathOf(session.sessionId) } };
+    return {
+      start: (options) => new Worker(new URL("./lease.js", import.meta.url), options),
+      data: { path: this.sessions.pathOf(session.sessionId) },
+    };
   }
 
   async checkAttempts(
-    _session: WorkerSession,
-    attempts: readonly Attempt[],
+    { sessionId }: WorkerSession,
+    attempts: readonly { readonly id: string; readonly fence: number }[],
   ): Promise<AttemptChecks> {
     const cancelled: string[] = [];
     const lost: string[] = [];
-    for (const attempt of attempts) {
-      const task = await this.#tasks.read(attempt.id);
-      if (task === undefined || !owns(attempt, task)) lost.push(attempt.id);
-      else if (task.record.cancelRequested) cancelled.push(attempt.id);
+    for (const { id, fence } of attempts) {
+      const task = await this.#readUndamaged(id);
+      if (task === undefined || !owns({ id, fence, sessionId }, task)) lost.push(id);
+      else if (task.record.cancelRequested) cancelled.push(id);
     }
     return { cancelled, lost };
   }
@@ -108,26 +125,42 @@ export class FileWorkerStore implements WorkerStore {
       ({ record }) => record.status === "RUNNING",
     );
     const sessions = await this.sessions.readAll();
-    const alive = new Set(sessions.filter((session) => session.alive).map((s) => s.sessionId));
+    const dead = await this.#deadSessions(running, sessions);
     const failed: TaskRecord[] = [];
-    for (const task of running.filter(({ sessionId }) => !alive.has(sessionId ?? ""))) {
+    for (const task of running.filter(({ sessionId }) => dead.has(sessionId ?? ""))) {
       const record = transitions.lose(task.record, new Date());
-      const isMine = await this.#tasks.replace(task, { ...task, record, sessionId: null });
+      const isMine = await this.#tasks.replace(task, { ...task, record });
       if (isMine && isFinished(record.status)) failed.push(record);
     }
-    const dead = sessions.filter((session) => !session.alive);
-    await Promise.all(dead.map(({ sessionId }) => this.sessions.remove(sessionId)));
+    await Promise.all([...dead].map((sessionId) => this.sessions.remove(sessionId)));
     return failed;
   }
 
-  /** Resolves when the folder of tasks changes, or the next deferred task is due. */
+  /** Ids of the sessions that are dead, those that hold tasks without being registered included. */
+  async #deadSessions(
+    running: readonly StoredTask[],
+    sessions: readonly SeenSession[],
+  ): Promise<ReadonlySet<string>> {
+    const registered = new Set(sessions.map(({ sessionId }) => sessionId));
+    const holders = new Set(running.map(({ sessionId }) => sessionId ?? ""));
+    const unregistered = [...holders].filter((sessionId) => !registered.has(sessionId));
+    const { dead } = this.#watch.observe([
+      ...sessions,
+      ...unregistered.map((sessionId) => ({ sessionId, leaseMs: 0, beat: null })),
+    ]);
+    return new Set(dead.map(({ sessionId }) => sessionId));
+  }
+
+  /** Resolves when a task becomes ready, or the next deferred one is due. */
   async waitForWork(request: ClaimRequest, maxMs: number, signal: AbortSignal): Promise<void> {
+    const { atMs = 0, announced } = this.#lastClaims.get(request.session.sessionId) ?? {};
     const dueMs = (await this.#tasks.readAll())
       .filter(({ record }) => record.status === "READY" && record.runAfter !== null)
       .filter(inQueuesOf(request))
-      .map(({ record }) => (record.runAfter?.getTime() ?? 0) - Date.now())
-      .filter((ms) => ms > 0);
-    await folderChanges(this.#tasks.path, Math.min(maxMs, ...dueMs), signal);
+      .map(({ record }) => record.runAfter?.getTime() ?? 0)
+      .filter((ms) => ms > atMs);
+    const untilDueMs = Math.max(0, Math.min(...dueMs) - Date.now());
+    await this.#wakeUp.wait(announced, Math.min(maxMs, untilDueMs), signal);
   }
 
   async unknownTasks(request: ClaimRequest): Promise<readonly string[]> {
@@ -140,6 +173,7 @@ export class FileWorkerStore implements WorkerStore {
   }
 
   async unregister({ sessionId }: WorkerSession): Promise<void> {
+    this.#lastClaims.delete(sessionId);
     await this.sessions.remove(sessionId);
   }
 
@@ -155,36 +189,49 @@ export class FileWorkerStore implements WorkerStore {
       id: record.id,
       fence,
       taskName: record.taskName,
-      attempt: record.workerIds.length,
+      attempt: record.attempts,
+      holdsKey: task.holdsKey,
       args: () => structuredClone(record.args),
       record: () => record,
     };
   }
 
-  /** Changes a task's record while an attempt owns it, and not otherwise. */
-  async #answerUnowned(completion: Completion): Promise<CompletionAnswer> {
-    const task = await this.#tasks.read(completion.id);
-    if (task === undefined) return "lost";
-    return transitions.answerRepeated(task.record, completion, task.fence === completion.fence);
+  async #readUndamaged(id: string): Promise<StoredTask | undefined> {
+    try {
+      return await this.#tasks.read(id);
+    } catch (error) {
+      if (error instanceof DamagedTask) return undefined;
+      throw error;
+    }
   }
 
-  async #changeOwned(attempt: Attempt, change: (task: StoredTask) => TaskRecord): Promise<void> {
+  async #answerUnowned(completion: Completion): Promise<CompletionAnswer> {
+    const task = await this.#readUndamaged(completion.id);
+    if (task === undefined) return "lost";
+    return transitions.answerRepeated(task.record, completion, isLatest(completion, task));
+  }
+
+  /** Changes a task while an attempt owns it, and not otherwise. */
+  async #changeOwned(attempt: AttemptRef, change: (task: StoredTask) => TaskChange): Promise<void> {
     const next = (task: StoredTask): TaskChange | undefined => {
-      if (!owns(attempt, task)) return undefined;
-      const record = change(task);
-      return { ...task, record, sessionId: record.status === "RUNNING" ? task.sessionId : null };
+      return owns(attempt, task) ? change(task) : undefined;
     };
     try {
       await this.#tasks.change(attempt.id, next);
     } catch (error) {
-      // Whoever deleted the task has ended the attempt, too.
-      if (!TaskResultDoesNotExist.is(error)) throw error;
+      // Whoever deleted the task has ended the attempt, too; and a damaged one is reported, and must not keep the others.
+      if (!TaskResultDoesNotExist.is(error) && !(error instanceof DamagedTask)) throw error;
     }
   }
 }
 
-function owns({ fence }: Attempt, task: StoredTask): boolean {
-  return task.record.status === "RUNNING" && task.fence === fence;
+function owns(attempt: AttemptRef, task: StoredTask): boolean {
+  return task.record.status === "RUNNING" && isLatest(attempt, task);
+}
+
+/** No claim came after the attempt's. */
+function isLatest({ fence, sessionId }: AttemptRef, task: StoredTask): boolean {
+  return task.fence === fence && (sessionId === undefined || task.sessionId === sessionId);
 }
 
 function isDue({ record }: StoredTask): boolean {
@@ -200,25 +247,4 @@ function inOrder(a: StoredTask, b: StoredTask): number {
   const dueMs = ({ record }: StoredTask): number =>
     (record.runAfter ?? record.enqueuedAt).getTime();
   return b.record.priority - a.record.priority || dueMs(a) - dueMs(b) || a.sequence - b.sequence;
-}
-
-/** Resolves when a name in the folder changes, after `maxMs`, or when the signal fires. */
-async function folderChanges(folder: string, maxMs: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    let watcher: FSWatcher | undefined;
-    const done = (): void => {
-      clearTimeout(timer);
-      watcher?.close();
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, maxMs);
-    signal.addEventListener("abort", done, { once: true });
-    try {
-      watcher = watch(folder, done).on("error", () => watcher?.close());
-    } catch {
-      // No folder yet, or no watchers left: the timer looks again.
-    }
-    if (signal.aborted) done();
-  });
 }

@@ -47,14 +47,14 @@ export async function createNumbered(folder: string, text: string): Promise<void
   });
 }
 
-/** Moves a folder in one step. `false` when it is not there, or not any more. */
+/** Moves a folder in one step. `false` when it is not there, or not any more, or there is one at its new place. */
 export async function moveFolder(from: string, to: string): Promise<boolean> {
   return guard(from, async () => {
     try {
       await mkdir(dirname(to), { recursive: true });
       await rename(from, to);
     } catch (error) {
-      if (isCode(error, "ENOENT")) return false;
+      if (isCode(error, "ENOENT", "ENOTEMPTY", "EEXIST")) return false;
       throw error;
     }
     await syncFolder(dirname(to));

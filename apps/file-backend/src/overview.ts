@@ -22,7 +22,7 @@ export function toPage(tasks: readonly StoredTask[], options: ListOptions): Reco
   const page = matches.slice(0, limit);
   const last = page.at(-1);
   return {
-    records: page.map(({ record }) => record),
+    records: page.map(({ record }) => structuredClone(record)),
     nextCursor: last === undefined || page.length === matches.length ? null : `${last.sequence}`,
   };
 }

@@ -12,9 +12,11 @@ export interface SeenSession extends WorkerSession {
   readonly lastSeenAt: Date;
   /** Its lease is valid. */
   readonly alive: boolean;
+  /** The modification time of its file, which each renewal changes. */
+  readonly beat: number;
 }
 
-/** Worker sessions: `sessions/<id>.json`. A lease lasts from the file's modification time, so that renewing it is one call. */
+/** Worker sessions: `sessions/<id>.json`. A renewal changes the file's modification time, which is one call. */
 export class Sessions {
   readonly #path: string;
 
@@ -64,7 +66,13 @@ export class Sessions {
       };
       const { mtime: lastSeenAt } = await stat(path);
       const alive = lastSeenAt.getTime() + session.leaseMs > Date.now();
-      return { ...session, startedAt: new Date(session.startedAt), lastSeenAt, alive };
+      return {
+        ...session,
+        startedAt: new Date(session.startedAt),
+        lastSeenAt,
+        alive,
+        beat: lastSeenAt.getTime(),
+      };
     } catch (error) {
       // Gone meanwhile, or damaged: nobody's lease.
       if (error instanceof SyntaxError || isCode(error, "ENOENT")) return undefined;
@@ -72,7 +80,7 @@ export class Sessions {
     }
   }
 
-  /** The file whose modification time is the beginning of the lease. */
+  /** The file whose modification time is the latest renewal. */
   pathOf(sessionId: string): string {
     return join(this.#path, `${sessionId}.json`);
   }

@@ -9,8 +9,12 @@ export interface StoredTask {
   readonly sequence: number;
   /** Version of the latest claim; 0 before the first. */
   readonly fence: number;
-  /** Who holds the running attempt. */
+  /** The session that claimed last; `null` before the first claim. */
   readonly sessionId: string | null;
+  /** It holds a unique key of the scope `until-started`. */
+  readonly holdsKey: boolean;
+  /** `retry()` made it READY again after its end, which had freed its key. */
+  readonly wasFinished: boolean;
 }
 
 /** A change of a task: everything but the version, which the store gives. */
@@ -20,8 +24,15 @@ export type TaskChange = Omit<StoredTask, "version">;
 export const DELETED = '{"deleted":true}';
 
 /** The text of a task's next file. */
-export function encodeTask({ record, sequence, fence, sessionId }: TaskChange): string {
-  return JSON.stringify({ sequence, fence, sessionId, record });
+export function encodeTask({
+  record,
+  sequence,
+  fence,
+  sessionId,
+  holdsKey,
+  wasFinished,
+}: TaskChange): string {
+  return JSON.stringify({ sequence, fence, sessionId, holdsKey, wasFinished, record });
 }
 
 /**
@@ -31,11 +42,21 @@ export function encodeTask({ record, sequence, fence, sessionId }: TaskChange): 
  */
 export function decodeTask(text: string, version: number): StoredTask | undefined {
   if (text === DELETED) return undefined;
-  const { sequence, fence, sessionId, record } = asObject(JSON.parse(text));
-  if (!isCount(sequence) || !isCount(fence) || !(sessionId === null || isText(sessionId))) {
+  const { sequence, fence, sessionId, holdsKey, wasFinished, record } = asObject(JSON.parse(text));
+  const isSession = sessionId === null || isText(sessionId);
+  if (!isCount(sequence) || !isCount(fence) || !isSession || typeof holdsKey !== "boolean") {
     throw new TypeError("The fields beside the record are not those of a task.");
   }
-  return { version, sequence, fence, sessionId, record: decodeRecord(asObject(record)) };
+  const decoded = decodeRecord(asObject(record));
+  return {
+    version,
+    sequence,
+    fence,
+    sessionId,
+    holdsKey,
+    wasFinished: wasFinished === true,
+    record: decoded,
+  };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -55,6 +76,8 @@ const FIELDS: Readonly<Record<keyof TaskRecord, (value: unknown) => boolean>> = 
   lastAttemptedAt: isTimeOrNull,
   finishedAt: isTimeOrNull,
   errors: (value) => isObjects(value) && value.every(({ occurredAt }) => isTime(occurredAt)),
+  errorsOmitted: isCount,
+  attempts: isCount,
   workerIds: (value) => Array.isArray(value) && value.every(isText),
   returnValue: (value) => value !== undefined,
   progress: (value) => value !== undefined,

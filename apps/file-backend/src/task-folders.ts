@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { createId, log, TaskResultDoesNotExist, TasksError } from "@tasks/core";
+import { createId, isTaskId, log, TaskResultDoesNotExist, TasksError } from "@tasks/core";
 
 import { listFolder, readText } from "./file-system.ts";
 import {
@@ -18,20 +18,22 @@ import {
   type StoredTask,
   type TaskChange,
 } from "./stored-task.ts";
+import type { WakeUp } from "./wake-up.ts";
 
 /** All tasks: a folder of numbered files each, `tasks/<id>/<version>.json`. */
 export class TaskFolders {
-  /** The folder that holds the tasks' folders. */
-  readonly path: string;
+  readonly #path: string;
   readonly #staging: string;
+  readonly #wakeUp: WakeUp;
   /** What was read last, by id: a numbered file never changes, so it is read once. */
   readonly #known = new Map<string, StoredTask>();
   /** Files that could not be understood, by id. */
   readonly #damaged = new Map<string, DamagedTask>();
 
-  constructor(root: string) {
-    this.path = join(root, "tasks");
+  constructor(root: string, wakeUp: WakeUp) {
+    this.#path = join(root, "tasks");
     this.#staging = join(root, "staging");
+    this.#wakeUp = wakeUp;
   }
 
   /** Damaged tasks seen so far. */
@@ -39,25 +41,31 @@ export class TaskFolders {
     return [...this.#damaged.values()];
   }
 
-  /** Writes a new task where nobody looks. */
-  async stage(task: TaskChange): Promise<void> {
-    await createNumbered(join(this.#staging, task.record.id), encodeTask(task));
+  /** Writes a new task where nobody looks, by a name that no other one has there. */
+  async stage(task: TaskChange, staged: string): Promise<void> {
+    await createNumbered(join(this.#staging, staged), encodeTask(task));
   }
 
-  /** Makes a staged task visible. Does nothing when somebody else has done it, or there is none. */
-  async publish(id: string): Promise<void> {
-    await moveFolder(join(this.#staging, id), this.#folder(id));
+  /** Makes a staged task visible. `false` when somebody else has done it, or there is none, or another task has its id. */
+  async publish(staged: string, id: string): Promise<boolean> {
+    const isPublished = await moveFolder(join(this.#staging, staged), this.#folder(id));
+    if (isPublished) await this.#wakeUp.announce();
+    return isPublished;
+  }
+
+  /** A staged task waits to be published. */
+  async isStaged(staged: string): Promise<boolean> {
+    return (await latestNumber(join(this.#staging, staged))) > 0;
   }
 
   /** Throws a staged task away. */
-  async discard(id: string): Promise<void> {
-    await rm(join(this.#staging, id), { recursive: true, force: true });
+  async discard(staged: string): Promise<void> {
+    await rm(join(this.#staging, staged), { recursive: true, force: true });
   }
 
   /** @throws DamagedTask */
   async read(id: string): Promise<StoredTask | undefined> {
-    // Ids become paths: what cannot be an id is not looked for.
-    if (!/^\w{1,64}$/.test(id)) return undefined;
+    if (!isTaskId(id)) return undefined;
     const version = await latestNumber(this.#folder(id));
     const known = this.#known.get(id);
     if (known?.version === version) return known;
@@ -74,7 +82,7 @@ export class TaskFolders {
 
   /** Every task that can be read; damaged ones are reported and left out. */
   async readAll(): Promise<readonly StoredTask[]> {
-    const ids = await listFolder(this.path);
+    const ids = (await listFolder(this.#path)).map(toId);
     const tasks = await Promise.all(ids.map((id) => this.#readUndamaged(id)));
     const present = new Set(ids);
     for (const id of this.#known.keys()) if (!present.has(id)) this.#known.delete(id);
@@ -84,7 +92,10 @@ export class TaskFolders {
 
   /** Replaces a task as it was read. `false` when somebody else was faster. */
   async replace(current: StoredTask, next: TaskChange): Promise<boolean> {
-    return takeNumber(this.#folder(current.record.id), current.version + 1, encodeTask(next));
+    const folder = this.#folder(current.record.id);
+    const isReplaced = await takeNumber(folder, current.version + 1, encodeTask(next));
+    if (isReplaced && next.record.status === "READY") await this.#wakeUp.announce();
+    return isReplaced;
   }
 
   /**
@@ -139,8 +150,17 @@ export class TaskFolders {
   }
 
   #folder(id: string): string {
-    return join(this.path, id);
+    return join(this.#path, toName(id));
   }
+}
+
+/** An id as the name of a folder: not every character may be in one, and not every name is free. */
+function toName(id: string): string {
+  return /^\w+$/.test(id) ? id : `=${encodeURIComponent(id)}`;
+}
+
+function toId(name: string): string {
+  return name.startsWith("=") ? decodeURIComponent(name.slice(1)) : name;
 }
 
 /** A task's latest file cannot be understood. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { isFinished, type UniqueClaim } from "@tasks/core";
 
-import { guard, readText } from "./file-system.ts";
+import { guard, listFolder, readText } from "./file-system.ts";
 import { latestNumber, numberedPath, takeNumber } from "./numbered-files.ts";
 import type { StoredTask } from "./stored-task.ts";
 import type { TaskFolders } from "./task-folders.ts";
@@ -13,6 +13,8 @@ import type { TaskFolders } from "./task-folders.ts";
 interface Taking extends Pick<UniqueClaim, "scope" | "windowMs"> {
   /** Who took it. */
   readonly id: string;
+  /** The name it was staged by. */
+  readonly staged: string;
 }
 
 /**
@@ -30,7 +32,10 @@ export class UniqueKeys {
   }
 
   /** Takes a key for a staged task. Gives the task that holds it when somebody does. */
-  async take(claim: UniqueClaim, id: string): Promise<StoredTask | undefined> {
+  async take(
+    claim: UniqueClaim,
+    { id, staged }: Pick<Taking, "id" | "staged">,
+  ): Promise<StoredTask | undefined> {
     const folder = join(this.#path, createHash("sha256").update(claim.key).digest("hex"));
     await guard(folder, () => mkdir(folder, { recursive: true }));
     const { scope, windowMs } = claim;
@@ -38,27 +43,42 @@ export class UniqueKeys {
       const number = await latestNumber(folder);
       const holder = await this.#holder(numberedPath(folder, number));
       if (holder !== undefined) return holder;
-      const taking: Taking = { id, scope, windowMs };
+      const taking: Taking = { id, staged, scope, windowMs };
       if (await takeNumber(folder, number + 1, JSON.stringify(taking))) return undefined;
     }
+  }
+
+  /** Lengths of the windows that tasks hold or held last, by their ids. */
+  async windows(): Promise<ReadonlyMap<string, number>> {
+    const windows = new Map<string, number>();
+    for (const name of await listFolder(this.#path)) {
+      const folder = join(this.#path, name);
+      const path = numberedPath(folder, await latestNumber(folder));
+      const taking = parse(await readText(path));
+      if (taking?.scope === "window") windows.set(taking.id, taking.windowMs);
+    }
+    return windows;
   }
 
   async #holder(path: string): Promise<StoredTask | undefined> {
     const taking = parse(await readText(path));
     if (taking === undefined) return undefined;
     // Its process may have taken the key and not come to publishing the task: that is done for it, or the key would look free.
-    await this.#tasks.publish(taking.id);
+    await this.#tasks.publish(taking.staged, taking.id);
     const task = await this.#tasks.read(taking.id);
     return task !== undefined && isHeld(taking, task) ? task : undefined;
   }
 }
 
-function isHeld({ scope, windowMs }: Taking, { record, fence }: StoredTask): boolean {
+function isHeld(
+  { scope, windowMs }: Taking,
+  { record, holdsKey, wasFinished }: StoredTask,
+): boolean {
   switch (scope) {
     case "until-started":
-      return fence === 0 && record.status === "READY";
+      return holdsKey && !wasFinished && !isFinished(record.status);
     case "until-finished":
-      return !isFinished(record.status);
+      return !wasFinished && !isFinished(record.status);
     case "window":
       return record.enqueuedAt.getTime() + windowMs > Date.now();
   }

@@ -1,7 +1,14 @@
 import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { BackendUnavailable, createId, task, taskLog, withBackends } from "@tasks/core";
+import {
+  BackendUnavailable,
+  createId,
+  InvalidOption,
+  task,
+  taskLog,
+  withBackends,
+} from "@tasks/core";
 import { FileBackend } from "@tasks/file-backend";
 import { expect, onTestFinished, test } from "vitest";
 
@@ -27,7 +34,7 @@ test("a task is a folder, and every change of its state a file that stays", asyn
   const result = await withBackends({ default: backend }, () => greet.enqueue("Ada"));
   await runReady(backend);
 
-  const path = join(folder, "tasks", result.id);
+  const path = join(folder, "default", "tasks", result.id);
   const files = (await readdir(path)).sort();
   const statuses = files.map(async (name) => {
     const { record } = JSON.parse(await readFile(join(path, name), "utf8")) as {
@@ -64,7 +71,7 @@ test.for([
     const [broken, sound] = await withBackends({ default: backend }, () =>
       greet.enqueueMany([["Ada"], ["Grace"]]),
     );
-    const path = join(folder, "tasks", broken!.id, "1.json");
+    const path = join(folder, "default", "tasks", broken!.id, "1.json");
     await writeFile(path, damage(await readFile(path, "utf8")));
 
     // A process that has not seen the file while it was whole.
@@ -87,7 +94,7 @@ test("a repaired file is a task again", async () => {
   const { folder, backend } = await openBackend();
   onTestFinished(taskLog.connect(() => {}));
   const result = await withBackends({ default: backend }, () => greet.enqueue("Ada"));
-  const path = join(folder, "tasks", result.id, "1.json");
+  const path = join(folder, "default", "tasks", result.id, "1.json");
   const text = await readFile(path, "utf8");
   const reader = new FileBackend({ folder });
   await writeFile(path, "");
@@ -104,7 +111,10 @@ test("a key whose taker died before its task appeared leads to that task, not to
   await withBackends({ default: backend }, async () => {
     const first = await greetOnce.enqueue("Ada");
     // As after a crash between taking the key and publishing the task.
-    await rename(join(folder, "tasks", first.id), join(folder, "staging", first.id));
+    await rename(
+      join(folder, "default", "tasks", first.id),
+      join(folder, "default", "staging", first.id),
+    );
     expect((await backend.list()).results).toEqual([]);
 
     const second = await greetOnce.enqueue("Ada");
@@ -120,8 +130,16 @@ test("nothing is left behind where a duplicate was staged", async () => {
     await greetOnce.enqueue("Ada");
     await Promise.all(Array.from({ length: 10 }, () => greetOnce.enqueue("Ada")));
   });
-  expect(await readdir(join(folder, "staging"))).toEqual([]);
-  expect(await readdir(join(folder, "tasks"))).toHaveLength(1);
+  expect(await readdir(join(folder, "default", "staging"))).toEqual([]);
+  expect(await readdir(join(folder, "default", "tasks"))).toHaveLength(1);
+});
+
+test("options that counts() does not know are refused", async () => {
+  const { backend } = await openBackend();
+  const counting = backend.counts({ queue: "emails" } as never);
+  await expect(counting).rejects.toThrow(
+    new InvalidOption('counts() does not know the option "queue". It takes: queueName.'),
+  );
 });
 
 test("an id that is a path finds nothing", async () => {

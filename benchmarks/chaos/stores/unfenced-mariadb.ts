@@ -24,13 +24,16 @@ interface Statement {
   readonly sql: string;
 }
 
+const IS_OWN = "r.fence = t.fence and r.session_id = t.session_id";
+
 function withoutFence(sql: string): string {
   if (/^update [^]*set r\.phase = 4,/.test(sql)) {
-    return cut(sql, "r.phase = 3 and r.fence = t.fence and ", "");
+    return cut(sql, `r.phase = 3 and ${IS_OWN} and `, "");
   }
   // Which of the outcomes were stored.
-  if (/^select r\.id, r\.fence from [^]*r\.phase = 4/.test(sql)) {
-    return cut(cut(sql, " and r.fence = t.fence", ""), "r.id, r.fence", "r.id, t.fence");
+  const names = "r.id, r.fence, r.session_id";
+  if (sql.startsWith(`select ${names} from`) && sql.includes("r.phase = 4")) {
+    return cut(cut(sql, ` and ${IS_OWN}`, ""), names, "r.id, t.fence, t.session_id");
   }
   return sql;
 }

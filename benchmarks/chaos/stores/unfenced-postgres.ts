@@ -20,19 +20,17 @@ class UnfencedClient extends Client {
   }) as Client["query"];
 }
 
-/** The outcomes are named by row and fence: any that begins with the row will do, whatever has become of the attempt. */
+const ATTEMPT = "id || ' ' || fence || ' ' || session_id";
+
+/** The outcomes are named by id, fence and session: any that begins with the id will do, whatever has become of the attempt. */
 function withoutFence(sql: string): string {
-  const [, row = ""] = /returning (\w+) as key, fence$/.exec(sql) ?? [];
-  const outcome = `from jsonb_each((select $2::text::jsonb)) o where o.key like ${row} || ' %' limit 1`;
+  const outcome = `from jsonb_each((select $2::text::jsonb)) o where o.key like id || ' %' limit 1`;
   const unfenced = sql
-    .replaceAll(
-      `((select $2::text::jsonb) -> (${row} || ' ' || fence))`,
-      `(select o.value ${outcome})`,
-    )
+    .replaceAll(`((select $2::text::jsonb) -> (${ATTEMPT}))`, `(select o.value ${outcome})`)
     .replace("and phase + 0 = 3", "")
-    .replace(/, fence$/, `, (select split_part(o.key, ' ', 2) ${outcome}) as theirs`);
-  if (row === "" || /\bfence\b|= 3\b/.test(unfenced)) {
+    .replace(`returning ${ATTEMPT} as`, `returning (select o.key ${outcome}) as`);
+  if (unfenced === sql || /\bfence\b|= 3\b/.test(unfenced)) {
     throw new Error(`The fence of this statement could not be taken away: ${sql}`);
   }
-  return unfenced.replace("as theirs", "as fence");
+  return unfenced;
 }

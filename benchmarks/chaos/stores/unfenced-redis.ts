@@ -21,7 +21,7 @@ function isSuccess(lua: string): boolean {
 /** Takes away what stands between reading the attempt and answering with it. */
 function withoutFence(lua: string): string {
   const unfenced = lua.replace(
-    /(local function attempt\([^]*?'HMGET'[^\n]*\n)[^]*?\nend/,
+    /(local function attempt\([^]*?jobValues\([^\n]*\n)[^]*?\nend/,
     `$1
   if not values[1] then return nil end
   values[1] = 'RUNNING' .. string.match(values[1], ' .*')

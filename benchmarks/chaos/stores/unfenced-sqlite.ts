@@ -20,8 +20,9 @@ function isSuccess(sql: string): boolean {
 function withoutFence(sql: string): string {
   const unfenced = sql
     .replace(/\bfence = (\S+)(?=[^]*$)/, "$1 is not null")
+    .replace(/\bsession_id = (\S+)(?=[^]*$)/, "$1 is not null")
     .replace(/\band phase = 3\b/, "");
-  if (!unfenced.includes("is not null") || unfenced.includes("phase = 3")) {
+  if (unfenced.match(/is not null/g)?.length !== 2 || unfenced.includes("phase = 3")) {
     throw new Error(`The fence of this statement could not be taken away: ${sql}`);
   }
   return unfenced;
