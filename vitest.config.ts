@@ -34,9 +34,12 @@ function project(root: string, include: string) {
   };
 }
 
-const packages = globSync(["packages/*/test", "apps/*/test", "benchmarks/test"], {
-  cwd: import.meta.dirname,
-}).map((folder) => folder.replace(/[\\/]test$/, ""));
+const packages = globSync(
+  ["packages/*/test", "packages/conformance/mutants/test", "apps/*/test", "benchmarks/test"],
+  {
+    cwd: import.meta.dirname,
+  },
+).map((folder) => folder.replace(/[\\/]test$/, ""));
 
 const report = process.env["TEST_REPORT"];
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { runToEnd } from "../run-to-end.mjs";
+import { checkBundlers } from "./bundlers.ts";
 import { Checks } from "./checks.ts";
 import { checkDocumentedPrograms } from "./documented-programs.ts";
 import { lintTarball } from "./lint-tarball.ts";
@@ -57,6 +58,7 @@ async function prove(): Promise<void> {
   if (!installed) return;
 
   await checkTypes(checks, project, packages);
+  await checkBundlers(checks, project);
   for (const version of supportedNodes) {
     let node = "";
     const obtained = await checks.run(`Node ${version}: is at hand`, async () => {
