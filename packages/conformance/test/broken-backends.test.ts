@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { BurnsAttempts } from "./broken/burns-attempts.ts";
 import { ClaimsTwice } from "./broken/claims-twice.ts";
+import { CountsInSteps } from "./broken/counts-in-steps.ts";
 import { DeclaresTooMuch } from "./broken/declares-too-much.ts";
 import { DiscardsUnknownTasks } from "./broken/discards-unknown-tasks.ts";
 import { ForgetsLimits } from "./broken/forgets-limits.ts";
@@ -32,6 +33,7 @@ interface BrokenBackendClass {
 const brokenBackends: readonly BrokenBackendClass[] = [
   BurnsAttempts,
   ClaimsTwice,
+  CountsInSteps,
   DeclaresTooMuch,
   DiscardsUnknownTasks,
   ForgetsLimits,

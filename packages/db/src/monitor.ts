@@ -10,7 +10,14 @@ import {
   type WorkerInfo,
 } from "@tasks/core";
 import { transitions } from "@tasks/core/worker";
-import { sql, type Compilable, type Kysely, type RawBuilder, type SqlBool } from "kysely";
+import {
+  sql,
+  type Compilable,
+  type Expression,
+  type Kysely,
+  type RawBuilder,
+  type SqlBool,
+} from "kysely";
 
 import type { Executor, Row, SqlValue } from "./connection.ts";
 import { ofState, phasesOf } from "./list-filters.ts";
@@ -39,24 +46,21 @@ export class Monitor {
     const isPossible = !`${queueName ?? ""}${taskName ?? ""}`.includes("\0");
     const phases = isPossible ? phasesOf(status, state) : [];
     const now = state === undefined ? 0 : await this.#now();
-    const found: Row[] = [];
-    // One query per phase, so that a few failures among a million successes are found in an index of their own.
-    for (const phase of phases) {
-      const build = (): Compilable => {
-        let query = this.#rows()
-          .orderBy("seq", "desc")
-          .limit(limit + 1);
-        if (phase !== null) query = query.where("phase", "=", sql.lit(phase));
-        if (cursor !== undefined) query = query.where("seq", "<", readCursor(cursor));
-        if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
-        if (taskName !== undefined) query = query.where("task_name", "=", taskName);
-        if (state !== undefined) query = query.where((where) => ofState(where, state, now));
-        if (state === "ready") query = query.where(sql<SqlBool>`not ${this.#isPaused()}`);
-        if (state === "blocked") query = query.where(this.#isPaused());
-        return query;
-      };
-      found.push(...(await this.#query(build)));
-    }
+    const build = (phase: number | null): Expression<unknown> => {
+      let query = this.#rows()
+        .orderBy("seq", "desc")
+        .limit(limit + 1);
+      if (phase !== null) query = query.where("phase", "=", sql.lit(phase));
+      if (cursor !== undefined) query = query.where("seq", "<", readCursor(cursor));
+      if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
+      if (taskName !== undefined) query = query.where("task_name", "=", taskName);
+      if (state !== undefined) query = query.where((where) => ofState(where, state, now));
+      if (state === "ready") query = query.where(sql<SqlBool>`not ${this.#isPaused()}`);
+      if (state === "blocked") query = query.where(this.#isPaused());
+      return query;
+    };
+    // Each phase has an index of its own, in which a few failures among a million successes are found.
+    const found = phases.length === 0 ? [] : await this.#query(() => this.#all(phases.map(build)));
     const rows = phases.length > 1 ? found.toSorted(newestFirst) : found;
     const shown = rows.slice(0, limit);
     const nextCursor = rows.length > limit ? String(toNumber(shown.at(-1)?.["seq"])) : null;
@@ -69,9 +73,9 @@ export class Monitor {
     if (queueName?.includes("\0") === true) {
       return { READY: 0, RUNNING: 0, SUCCESSFUL: 0, FAILED: 0 };
     }
-    // One query per phase, so that each is counted in its own small index.
-    const count = async (phase: number): Promise<number> => {
-      const [row] = await this.#query(() => {
+    const [row] = await this.#query(() => {
+      // Each phase has an index of its own. One statement, so that nothing moves in between.
+      const count = (phase: number): RawBuilder<number> => {
         let query = this.#queries()
           .selectFrom(this.#store.tables.results)
           .select(({ fn }) => fn.countAll().as("count"))
@@ -79,15 +83,22 @@ export class Monitor {
           .where("phase", "=", sql.lit(phase));
         if (phase >= PHASE.successful) query = query.where("finished_at", "is not", null);
         if (queueName !== undefined) query = query.where("queue_name", "=", queueName);
-        return query;
-      });
-      return toNumber(row?.["count"]);
-    };
+        return sql<number>`${query}`;
+      };
+      return this.#queries().selectNoFrom([
+        count(PHASE.ready).as("ready"),
+        count(PHASE.scheduled).as("scheduled"),
+        count(PHASE.running).as("running"),
+        count(PHASE.successful).as("successful"),
+        count(PHASE.failed).as("failed"),
+      ]);
+    });
+    const number = (column: string): number => toNumber(row?.[column]);
     return {
-      READY: (await count(PHASE.ready)) + (await count(PHASE.scheduled)),
-      RUNNING: await count(PHASE.running),
-      SUCCESSFUL: await count(PHASE.successful),
-      FAILED: await count(PHASE.failed),
+      READY: number("ready") + number("scheduled"),
+      RUNNING: number("running"),
+      SUCCESSFUL: number("successful"),
+      FAILED: number("failed"),
     };
   }
 
@@ -104,21 +115,19 @@ export class Monitor {
     };
     for (const name of declared) info(name);
     for (const name of await this.#pausedQueues()) info(name).paused = true;
-    for (const phase of [PHASE.ready, PHASE.scheduled, PHASE.running]) {
-      for (const row of await this.#countByQueue(phase, now)) {
-        const queue = info(toText(row["queue_name"]));
-        const total = toNumber(row["total"]);
-        const due = toNumber(row["due"]);
-        if (phase === PHASE.running) {
-          queue.running = total;
-          continue;
-        }
-        queue.ready += due;
-        queue.scheduled += total - due;
-        if (due > 0) {
-          const ageMs = Math.max(0, now - toNumber(row["oldest"]));
-          queue.oldestReadyMs = Math.max(queue.oldestReadyMs ?? 0, ageMs);
-        }
+    for (const row of await this.#countByQueue(now)) {
+      const queue = info(toText(row["queue_name"]));
+      const total = toNumber(row["total"]);
+      const due = toNumber(row["due_count"]);
+      if (toNumber(row["phase"]) === PHASE.running) {
+        queue.running = total;
+        continue;
+      }
+      queue.ready += due;
+      queue.scheduled += total - due;
+      if (due > 0) {
+        const ageMs = Math.max(0, now - toNumber(row["oldest"]));
+        queue.oldestReadyMs = Math.max(queue.oldestReadyMs ?? 0, ageMs);
       }
     }
     return [...queues.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -239,22 +248,31 @@ export class Monitor {
     return rows.map((row) => toText(row["queue_name"]));
   }
 
-  #countByQueue(phase: number, now: number): Promise<readonly Row[]> {
-    return this.#query(() =>
+  #countByQueue(now: number): Promise<readonly Row[]> {
+    const ofPhase = (phase: number): Expression<unknown> =>
       this.#queries()
         .selectFrom(this.#store.tables.results)
         .select(({ fn, eb }) => [
+          sql.lit(phase).as("phase"),
           "queue_name",
           fn.countAll().as("total"),
           fn
             .sum(eb.case().when("due", "<=", now).then(sql.lit(1)).else(sql.lit(0)).end())
-            .as("due"),
+            .as("due_count"),
           sql`min(${sql.raw(this.#store.dialect.readColumn?.("due") ?? "due")})`.as("oldest"),
         ])
         .where("backend", "=", this.#store.scope.backend)
         .where("phase", "=", sql.lit(phase))
-        .groupBy("queue_name"),
-    );
+        .groupBy("queue_name");
+    const phases = [PHASE.ready, PHASE.scheduled, PHASE.running];
+    return this.#query(() => this.#all(phases.map(ofPhase)));
+  }
+
+  /** The rows of all queries in one statement, so that no row moves from one to another in between. */
+  #all(queries: readonly Expression<unknown>[]): Compilable {
+    const parts = queries.map((query) => sql`select * from (${query}) as part`);
+    const whole = sql`${sql.join(parts, sql` union all `)}`;
+    return { compile: () => whole.compile(this.#queries()) };
   }
 
   // oxlint-disable-next-line typescript/explicit-function-return-type -- a builder's type says nothing a reader needs

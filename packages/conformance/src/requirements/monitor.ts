@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 
 import type { WorkerInfo } from "@tasks/core";
 
@@ -50,6 +51,48 @@ export const monitorRequirements: readonly Requirement[] = [
       await task.using({ runAfter: { hours: 1 } }).enqueue();
       assert.equal((await t.backend.counts()).READY, 2);
       assert.equal((await t.backend.counts({ queueName: "default" })).READY, 2);
+    },
+  },
+  {
+    id: "monitor.one-moment",
+    sentence:
+      "counts(), queues() and a list tell of one moment: a task that moves meanwhile is found once.",
+    needs: ["list", "workerStore"],
+    test: async (t) => {
+      const total = 40;
+      const task = t.task(() => null);
+      await task.enqueueMany(Array.from({ length: total }, () => []));
+      const driver = await StoreDriver.register(t.backend);
+      let isMoving = true;
+      const move = async (): Promise<void> => {
+        for (let moved = 0; moved < total; moved++) {
+          const [claimed] = await driver.claim({ limit: 1 });
+          assert.ok(claimed !== undefined, "a task is ready");
+          await setImmediate();
+          await driver.complete(claimed, { type: "snooze", delayMs: 3_600_000 });
+        }
+      };
+      // Turn by turn, because a store in this process answers at once.
+      const watch = async (look: () => Promise<void>): Promise<void> => {
+        for (; isMoving; await setImmediate()) await look();
+      };
+      await Promise.all([
+        move().finally(() => (isMoving = false)),
+        watch(async () => {
+          const { READY, RUNNING } = await t.backend.counts();
+          assert.equal(READY + RUNNING, total, "counts() of READY and RUNNING together");
+        }),
+        watch(async () => {
+          const queues = await t.backend.queues();
+          const { ready, scheduled, running } = queues.find(({ name }) => name === "default")!;
+          assert.equal(ready + scheduled + running, total, "ready, scheduled and running together");
+        }),
+        watch(async () => {
+          const { results } = await t.backend.list({ status: "READY", limit: total });
+          assert.equal(new Set(results.map(({ id }) => id)).size, results.length, "no id twice");
+          assert.ok(results.length >= total - 1, `${results.length} READY of ${total}`);
+        }),
+      ]);
     },
   },
   {
