@@ -1,5 +1,6 @@
 import { globSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { basename, join } from "node:path";
 
 import { defineConfig } from "vitest/config";
 
@@ -15,30 +16,44 @@ const services: Readonly<Record<string, ServiceName[]>> = {
   scripts: ["postgres", "mariadb", "redis"],
 };
 
-/** One project per folder, named after it: `vitest run --project db`. */
-function project(root: string, include: string) {
-  const name = root.split(/[\\/]/).at(-1)!;
+/**
+ * The projects of a folder, named after it: `vitest run --project db`. The files named `*.timed.test.ts` check how soon
+ * something happens. They form the project `db-timed` and run one at a time when all others have ended, so that they do
+ * not measure how busy the other tests keep the machine.
+ */
+function projects(root: string, folder: string) {
+  const name = basename(root);
   const neededServices = services[name] ?? [];
-  return {
+  const shared = {
+    root,
+    provide: { neededServices },
+    globalSetup:
+      neededServices.length > 0 ? [`${import.meta.dirname}/scripts/services/vitest-setup.ts`] : [],
+  };
+  const timed = `${folder}**/*.timed.test.ts`;
+  const usual = {
     extends: true as const,
     test: {
+      ...shared,
       name,
-      root,
-      include: [include],
-      provide: { neededServices },
-      globalSetup:
-        neededServices.length > 0
-          ? [`${import.meta.dirname}/scripts/services/vitest-setup.ts`]
-          : [],
+      include: [`${folder}**/*.test.ts`],
+      exclude: [timed, "**/node_modules/**"],
     },
   };
+  if (globSync(timed, { cwd: join(import.meta.dirname, root) }).length === 0) return [usual];
+  const alone = { maxWorkers: 1, sequence: { groupOrder: 1 } };
+  return [
+    usual,
+    {
+      extends: true as const,
+      test: { ...shared, ...alone, name: `${name}-timed`, include: [timed] },
+    },
+  ];
 }
 
-const packages = globSync(
+const roots = globSync(
   ["packages/*/test", "packages/conformance/mutants/test", "apps/*/test", "benchmarks/test"],
-  {
-    cwd: import.meta.dirname,
-  },
+  { cwd: import.meta.dirname },
 ).map((folder) => folder.replace(/[\\/]test$/, ""));
 
 const report = process.env["TEST_REPORT"];
@@ -57,9 +72,6 @@ export default defineConfig({
       "default",
       ...(report ? [["json", { outputFile: report }] satisfies ["json", object]] : []),
     ],
-    projects: [
-      ...packages.map((folder) => project(folder, "test/**/*.test.ts")),
-      project("scripts", "**/*.test.ts"),
-    ],
+    projects: [...roots.flatMap((root) => projects(root, "test/")), ...projects("scripts", "")],
   },
 });
