@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
 import { createId, taskLog } from "@tasks/core";
 import { describe, expect, it } from "vitest";
 
@@ -45,3 +48,34 @@ describe.each(Object.entries(DATABASES))(
     );
   },
 );
+
+/** A worker whose whole program stands on the command line. Its task returns whether the lease is renewed while it blocks. */
+const PROGRAM = `
+  import { DatabaseSync } from "node:sqlite";
+  import { configureTasks, task } from "@tasks/core";
+  import { DatabaseBackend } from "@tasks/db";
+  const [, path] = process.argv;
+  const backend = new DatabaseBackend({ url: "sqlite:" + path, leaseMs: 1000 });
+  configureTasks({ backends: { default: backend } });
+  const watch = task({ name: "watch" }, () => {
+    const file = new DatabaseSync(path);
+    const heartbeat = () => file.prepare("select heartbeat from tasks_workers").get().heartbeat;
+    const [first, giveUpAt] = [heartbeat(), Date.now() + 10_000];
+    while (heartbeat() === first && Date.now() < giveUpAt) continue;
+    return heartbeat() !== first;
+  });
+  const result = await watch.enqueue();
+  await (await backend.createWorker({ batch: true })).run();
+  await result.refresh();
+  console.log(result.returnValue);
+  await backend.close();
+`;
+
+it("a program on the command line has a lease thread, too", async () => {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [...process.execArgv, "--input-type=module", "-e", PROGRAM, folder.path(`${createId()}.db`)],
+    { cwd: new URL("..", import.meta.url) },
+  );
+  expect(stdout).toBe("true\n");
+});

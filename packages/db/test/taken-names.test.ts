@@ -91,6 +91,16 @@ describe.each(Object.entries(DATABASES))("on %s, a name of ours that is taken", 
     30_000,
   );
 
+  // A SQLite file is migrated by its first call.
+  it.runIf(kind !== "SQLite")("is said by a call that meets it", async () => {
+    const { url, run } = await open();
+    for (const statement of TAKEN["tasks_results"]!) await run(statement);
+    await using backend = new DatabaseBackend({ url });
+    await withBackends({ default: backend }, () =>
+      expect(greet.enqueue("Ada")).rejects.toThrow(/column.* not of Tasks.*`tasks check`/),
+    );
+  });
+
   it("stops the way down, too", async () => {
     const { url, run } = await open();
     await using backend = new DatabaseBackend({ url });

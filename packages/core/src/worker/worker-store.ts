@@ -129,7 +129,7 @@ export interface LeaseThread {
    *
    * The file calls `keepLease(openLease)` of `@tasks/core/lease-thread`. It starts the faster the less it imports: a connection and one statement are enough.
    */
-  start(options: { readonly workerData: unknown }): Thread;
+  start(options: { readonly workerData: unknown; readonly execArgv?: string[] }): Thread;
   /** Structured-cloneable. Handed to `openLease`. */
   readonly data: unknown;
 }

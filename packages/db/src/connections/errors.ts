@@ -7,6 +7,7 @@ import {
   isMysqlPermanent,
   isMysqlReadOnly,
   mysqlAdvice,
+  OTHER_TABLES,
 } from "./mysql-errors.ts";
 
 /** SQLite's primary result codes. */
@@ -143,6 +144,9 @@ function advice(error: unknown, message: string): string {
   if (isUnanswered(error)) return ". The server did not answer within answerLimitMs.";
   if (/no such table/i.test(message) || ["42P01", "3F000"].includes(sqlState(error))) {
     return ". Create the tables with `tasks migrate`, or `await backend.migrate()`.";
+  }
+  if (/no such column|has no column/i.test(message) || sqlState(error) === "42703") {
+    return OTHER_TABLES;
   }
   if (isReadOnly(error)) {
     return ". This connection only reads: the server is a standby, or the session's transactions are read-only by default.";

@@ -6,6 +6,7 @@ const CONFLICTS: readonly unknown[] = [1213, 1205, 1020];
 /** A packet larger than the server takes; its SQLSTATE speaks of the connection, which the server closes as well. */
 const PACKET_TOO_LARGE = 1153;
 const NO_SUCH_TABLE = 1146;
+const NO_SUCH_COLUMN = 1054;
 const DUPLICATE_ENTRY = 1062;
 /** The server shuts down, has closed or killed the connection, or takes no writes. */
 const ENDINGS: readonly unknown[] = [1053, PACKET_TOO_LARGE, 1927, 3169, 4031, 1290, 1792, 1836];
@@ -16,7 +17,7 @@ const PERMANENT: readonly unknown[] = [
   1044,
   1045,
   1049,
-  1054,
+  NO_SUCH_COLUMN,
   1142,
   1143,
   NO_SUCH_TABLE,
@@ -55,11 +56,17 @@ export function isMysqlReadOnly(error: unknown): boolean {
   return READ_ONLY.includes(mysqlNumber(error));
 }
 
+/** The advice where a table lacks a column of ours. */
+export const OTHER_TABLES =
+  ". The table is not of Tasks, or of another version of it: `tasks check` tells which.";
+
 /** What to do about an error; empty when it speaks for itself. */
 export function mysqlAdvice(error: unknown): string {
   switch (mysqlNumber(error)) {
     case NO_SUCH_TABLE:
       return ". Create the tables with `tasks migrate`, or `await backend.migrate()`.";
+    case NO_SUCH_COLUMN:
+      return OTHER_TABLES;
     case PACKET_TOO_LARGE:
       return ". Raise max_allowed_packet of the server, or lower maxPayloadBytes.";
     default:
