@@ -17,9 +17,9 @@ const services: Readonly<Record<string, ServiceName[]>> = {
 };
 
 /**
- * The projects of a folder, named after it: `vitest run --project db`. The files named `*.timed.test.ts` check how soon
- * something happens. They form the project `db-timed` and run one at a time when all others have ended, so that they do
- * not measure how busy the other tests keep the machine.
+ * The projects of a folder, named after it: `vitest run --project db`. Its `*.timed.test.ts` files
+ * check time limits. They form the project `db-timed` and run one at a time after the rest of the
+ * suite, so that the load of other tests does not change their results.
  */
 function projects(root: string, folder: string) {
   const name = basename(root);

@@ -154,7 +154,8 @@ export class FileBackend extends Backend {
       if (await this.#tasks.publish(staged, record.id)) return { record, deduplicated: false };
       const other = await this.#tasks.read(record.id);
       if (other === undefined) continue;
-      // Whoever asked for its key may have published it on our behalf; only that takes it out of the staging.
+      // Another process that enqueued the same key may have published this task already. Only
+      // publishing removes a task from the staging folder.
       const isOurs = !(await this.#tasks.isStaged(staged));
       await this.#tasks.discard(staged);
       return { record: isOurs ? record : other.record, deduplicated: !isOurs };
@@ -269,7 +270,7 @@ export class FileBackend extends Backend {
     await this.#workers.close();
   }
 
-  /** Whoever enqueues the task again is given it. */
+  /** A repeated enqueue of the task returns this result. */
   #isInWindow({ record }: StoredTask, windows: ReadonlyMap<string, number>): boolean {
     const windowMs = windows.get(record.id) ?? 0;
     return record.enqueuedAt.getTime() + windowMs > this.now().getTime();

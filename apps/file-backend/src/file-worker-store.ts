@@ -219,7 +219,7 @@ export class FileWorkerStore implements WorkerStore {
     try {
       await this.#tasks.change(attempt.id, next);
     } catch (error) {
-      // Whoever deleted the task has ended the attempt, too; and a damaged one is reported, and must not keep the others.
+      // Deleting a task ends its attempt. A damaged task is reported and must not block the rest.
       if (!TaskResultDoesNotExist.is(error) && !(error instanceof DamagedTask)) throw error;
     }
   }

@@ -47,7 +47,7 @@ export async function createNumbered(folder: string, text: string): Promise<void
   });
 }
 
-/** Moves a folder in one step. `false` when it is not there, or not any more, or there is one at its new place. */
+/** Moves a folder in one step. `false` if the folder is missing or the target exists. */
 export async function moveFolder(from: string, to: string): Promise<boolean> {
   return guard(from, async () => {
     try {

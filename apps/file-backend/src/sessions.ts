@@ -16,7 +16,7 @@ export interface SeenSession extends WorkerSession {
   readonly beat: number;
 }
 
-/** Worker sessions: `sessions/<id>.json`. A renewal changes the file's modification time, which is one call. */
+/** Worker sessions: `sessions/<id>.json`. A renewal sets the file's modification time. */
 export class Sessions {
   readonly #path: string;
 

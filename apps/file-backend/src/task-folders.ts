@@ -41,12 +41,15 @@ export class TaskFolders {
     return [...this.#damaged.values()];
   }
 
-  /** Writes a new task where nobody looks, by a name that no other one has there. */
+  /** Writes a new task to the staging folder, under a unique name. Workers do not read it there. */
   async stage(task: TaskChange, staged: string): Promise<void> {
     await createNumbered(join(this.#staging, staged), encodeTask(task));
   }
 
-  /** Makes a staged task visible. `false` when somebody else has done it, or there is none, or another task has its id. */
+  /**
+   * Makes a staged task visible. `false` if it was published already, does not exist, or its id is
+   * used by another task.
+   */
   async publish(staged: string, id: string): Promise<boolean> {
     const isPublished = await moveFolder(join(this.#staging, staged), this.#folder(id));
     if (isPublished) await this.#wakeUp.announce();

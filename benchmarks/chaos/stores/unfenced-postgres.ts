@@ -22,7 +22,7 @@ class UnfencedClient extends Client {
 
 const ATTEMPT = "id || ' ' || fence || ' ' || session_id";
 
-/** The outcomes are named by id, fence and session: any that begins with the id will do, whatever has become of the attempt. */
+/** Matches an outcome by the task's id alone; fence and session of the attempt are ignored. */
 function withoutFence(sql: string): string {
   const outcome = `from jsonb_each((select $2::text::jsonb)) o where o.key like id || ' %' limit 1`;
   const unfenced = sql

@@ -47,7 +47,10 @@ export interface CliIo {
   /** Told of faults instead of the process ending; the returned function takes the listener away. */
   onFault(listener: (kind: FaultKind, error: unknown) => void): () => void;
   readonly parent?: ParentProcess | undefined;
-  /** Called when the package manager that started this process is gone; the returned function takes the listener away. */
+  /**
+   * Calls the listener when the package manager that started this process has ended. Returns a
+   * function that removes the listener.
+   */
   onLauncherGone(listener: () => void): () => void;
 }
 

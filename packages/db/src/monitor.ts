@@ -59,7 +59,7 @@ export class Monitor {
       if (state === "blocked") query = query.where(this.#isPaused());
       return query;
     };
-    // Each phase has an index of its own, in which a few failures among a million successes are found.
+    // One query per phase: each phase has its own index, small even beside a million successes.
     const found = phases.length === 0 ? [] : await this.#query(() => this.#all(phases.map(build)));
     const rows = phases.length > 1 ? found.toSorted(newestFirst) : found;
     const shown = rows.slice(0, limit);
@@ -74,7 +74,7 @@ export class Monitor {
       return { READY: 0, RUNNING: 0, SUCCESSFUL: 0, FAILED: 0 };
     }
     const [row] = await this.#query(() => {
-      // Each phase has an index of its own. One statement, so that nothing moves in between.
+      // Each phase has its own index. One statement reads one snapshot.
       const count = (phase: number): RawBuilder<number> => {
         let query = this.#queries()
           .selectFrom(this.#store.tables.results)
@@ -268,7 +268,7 @@ export class Monitor {
     return this.#query(() => this.#all(phases.map(ofPhase)));
   }
 
-  /** The rows of all queries in one statement, so that no row moves from one to another in between. */
+  /** Joins the queries into one statement, so that all of them read one snapshot. */
   #all(queries: readonly Expression<unknown>[]): Compilable {
     const parts = queries.map((query) => sql`select * from (${query}) as part`);
     const whole = sql`${sql.join(parts, sql` union all `)}`;

@@ -313,7 +313,7 @@ export class AttemptPool {
         if (monotonicNow() - askedAtMs <= CONFIRMED_MS) break;
       }
     } catch (error) {
-      // The store is away: whoever finds it again first may run them.
+      // The store is away: the first worker that reaches it may run them.
       log("debug", `Worker ${this.#session.workerId} could not check on waiting tasks.`, { error });
       for (const held of this.#waiting.takeAll()) this.#release(held);
     } finally {

@@ -107,7 +107,7 @@ export class LeaseKeeper {
     const leaseThread = this.#store.leaseThread?.(this.#session);
     if (leaseThread === undefined) return;
     const workerData: LeaseThreadData = { data: leaseThread.data, intervalMs: this.#intervalMs };
-    // With --input-type a program on the command line says what it is; no file may be run with it.
+    // A thread inherits --input-type, and Node runs no file with that option.
     const isInput = process.execArgv.some((argument) => argument.startsWith("--input-type"));
     const thread = leaseThread.start(isInput ? { workerData, execArgv: [] } : { workerData });
     this.#thread = thread;

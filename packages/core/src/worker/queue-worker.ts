@@ -126,7 +126,7 @@ export class QueueWorker implements Worker, WorkerGroupMember {
     this.#stopping.begin();
     this.#attempts.stopStarting();
     this.#wakeUp();
-    // Whoever called `run()` hears of its failure.
+    // The caller of `run()` receives its failure.
     await this.#run?.catch(() => undefined);
   }
 

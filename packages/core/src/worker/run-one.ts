@@ -78,7 +78,7 @@ class SingleRun {
     this.#stopping.begin();
     this.#attempts.stopStarting();
     this.#wake();
-    // Whoever called `run()` hears of its failure.
+    // The caller of `run()` receives its failure.
     await this.#ended?.catch(() => undefined);
   }
 

@@ -125,7 +125,8 @@ export interface Thread {
 export interface LeaseThread {
   /**
    * Starts the thread: `(options) => new Worker(new URL("./lease.js", import.meta.url), options)`, with `Worker` of "worker_threads". Bundlers that know
-   * this form build the file too, if it is written out like this. May throw: then a timer renews the lease.
+   * this form build the file too, if it is written out like this. May throw: then a timer renews the lease. Pass all options on: `execArgv` replaces
+   * Node's options that a thread cannot inherit. @default the options of this process
    *
    * The file calls `keepLease(openLease)` of `@tasks/core/lease-thread`. It starts the faster the less it imports: a connection and one statement are enough.
    */

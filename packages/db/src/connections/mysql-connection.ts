@@ -226,7 +226,7 @@ export class MysqlConnection implements Connection {
     for (;;) {
       const client = await this.#getConnection();
       if (!this.#options.owned) return client;
-      // Whoever awaits an answer must find the process alive.
+      // The process must stay alive until the caller has its reply.
       setAlive(client, true);
       const answeredAtMs = this.#state.answeredAtMs.get(client);
       if (answeredAtMs === undefined) {

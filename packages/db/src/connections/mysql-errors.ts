@@ -56,9 +56,9 @@ export function isMysqlReadOnly(error: unknown): boolean {
   return READ_ONLY.includes(mysqlNumber(error));
 }
 
-/** The advice where a table lacks a column of ours. */
+/** The advice for an error about a missing column. */
 export const OTHER_TABLES =
-  ". The table is not of Tasks, or of another version of it: `tasks check` tells which.";
+  ". The table belongs to another application or another version of Tasks. Run `tasks check`.";
 
 /** What to do about an error; empty when it speaks for itself. */
 export function mysqlAdvice(error: unknown): string {

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 
 /**
- * Lets the process end while a client of the backend's own is connected, or tries to be. Whoever awaits an answer keeps the process alive by the timer that
+ * Lets the process end while a client of the backend's own is connected, or tries to be. A pending call keeps the process alive by the timer that
  * limits the wait.
  */
 export function letProcessEnd(client: Redis): void {
