@@ -8,6 +8,20 @@ import { BATCHES, COMMIT, DISCARD, PUBLISH, REFUSED, STAGE } from "./scripts/enq
 /** Requests of one script that stages them: so many take about as long as other scripts. */
 const STAGED_AT_ONCE = 250;
 
+/** What became of a batch. */
+export interface InsertedBatch {
+  /** The time of the enqueue. */
+  readonly now: Date;
+  /** By their number the requests that became no tasks, with what has their id or key. */
+  readonly refused: ReadonlyMap<number, Place>;
+}
+
+/** What holds the key of a request that rejects its batch. */
+export interface Rejection {
+  readonly number: number;
+  readonly holder: string;
+}
+
 /** Stores batches that are too large for one script: in parts, so that no other client waits for long, and all or none. */
 export class Batches {
   readonly #store: RedisStore;
@@ -21,16 +35,17 @@ export class Batches {
    *
    * @param requests the values of each, as `ENQUEUE` takes them.
    * @param canBeRefused some have given ids or unique keys.
-   * @returns the time of the enqueue; and by their number the requests that became no tasks, with
-   * what has their id or key.
+   * @param canBeRejected one conflict of some keys rejects the batch.
    */
   async insert(
     requests: Iterable<readonly ScriptValue[]>,
     count: number,
-    canBeRefused: boolean,
-  ): Promise<{ readonly now: Date; readonly refused: ReadonlyMap<number, Place> }> {
+    { canBeRefused, canBeRejected }: { canBeRefused: boolean; canBeRejected: boolean },
+  ): Promise<InsertedBatch | Rejection> {
     const batch = createId();
-    const now = new Date(await this.#commit(batch, requests, count));
+    const committed = await this.#commit(batch, requests, count, canBeRejected);
+    if (typeof committed !== "number") return committed;
+    const now = new Date(committed);
     try {
       await this.#publish(batch);
       return { now, refused: canBeRefused ? await this.#refused(batch) : new Map() };
@@ -52,19 +67,28 @@ export class Batches {
     batch: string,
     requests: Iterable<readonly ScriptValue[]>,
     count: number,
-  ): Promise<number> {
+    canBeRejected: boolean,
+  ): Promise<number | Rejection> {
+    let isCertain = false;
     try {
       for (const values of inChunks(requests, STAGED_AT_ONCE)) {
-        const staged = await this.#store.run(STAGE, [batch, ...values]);
+        const staged = await this.#store.run(STAGE, [
+          batch,
+          canBeRejected ? "reject" : "",
+          ...values,
+        ]);
         const [isStaged, queue, id] = staged as [number, string, string];
         if (isStaged === 0) throw new InvalidTask(takenByOther(id, queue));
       }
-      const now = (await this.#store.run(COMMIT, [batch, count])) as number;
-      if (now > 0) return now;
-      throw new BackendUnavailable("Redis lost a part of the batch; nothing was stored.");
-    } catch (error) {
-      await this.#store.run(DISCARD, [batch]).catch(() => undefined);
-      throw error;
+      const answer = (await this.#store.run(COMMIT, [batch, count])) as Committed;
+      if (typeof answer !== "number") return { number: answer[0], holder: answer[2] };
+      if (answer === 0) {
+        throw new BackendUnavailable("Redis lost a part of the batch; nothing was stored.");
+      }
+      isCertain = true;
+      return answer;
+    } finally {
+      if (!isCertain) await this.#store.run(DISCARD, [batch]).catch(() => undefined);
     }
   }
 
@@ -83,6 +107,9 @@ export class Batches {
     while (((await this.#store.run(PUBLISH, [batch])) as number) > 0);
   }
 }
+
+/** The time; or the number of a request, with queue and id of what holds its key. */
+type Committed = number | readonly [number, string, string];
 
 /** Says that an id cannot be used. */
 export function takenByOther(id: string, queue: string): string {

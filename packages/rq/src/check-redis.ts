@@ -1,6 +1,7 @@
 import { BackendUnavailable, TasksError, type CheckMessage } from "@tasks/core";
 
 import type { RedisClient } from "./connection/client.ts";
+import { isDenied, isPermanent } from "./connection/errors.ts";
 import type { RedisStore } from "./connection/redis-store.ts";
 import { ROLES } from "./scripts/rights.ts";
 
@@ -160,10 +161,14 @@ function lacksRights(lacks: readonly string[], roles: number): CheckMessage {
 }
 
 function unusable(error: unknown): CheckMessage {
-  return {
-    level: "error",
-    id: "tasks.rq.E001",
-    text: TasksError.is(error) ? error.message : "Redis could not be reached.",
-    hint: BackendUnavailable.is(error) ? "Check the address, and that the server runs." : null,
-  };
+  const text = TasksError.is(error) ? error.message : "Redis could not be reached.";
+  if (isDenied(error)) return { level: "error", id: "tasks.rq.E003", text, hint: null };
+  return { level: "error", id: "tasks.rq.E001", text, hint: whatToCheck(error) };
+}
+
+function whatToCheck(error: unknown): string | null {
+  if (!BackendUnavailable.is(error)) return null;
+  return isPermanent(error)
+    ? "Check the user, the password and the number of the database in the address."
+    : "Check the address, and that the server runs.";
 }

@@ -21,12 +21,8 @@ import { ENQUEUE } from "./scripts/enqueue.ts";
 /** Most tasks of separate calls in one script, and about how many bytes, so that neither Redis nor the event loop is held up. */
 const CHUNK = 500;
 const CHUNK_BYTES = 8 * 2 ** 20;
-/**
- * Max tasks of one batch in one script; and of one that may be rejected, which is one script
- * whatever its size.
- */
+/** Max tasks of one batch in one script. */
 const BATCH = 1000;
-const REJECTABLE_BATCH = 50_000;
 
 /** A call of `enqueue` that waits for its job to be stored. */
 interface Waiting {
@@ -69,13 +65,7 @@ export class Enqueuer {
   /** All or none. Each part of a large batch begins to run when it is there. */
   async enqueueMany(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
     requests.forEach(assertPossible);
-    const isRejectable = requests.some(({ unique }) => unique?.onConflict === "reject");
-    if (isRejectable && requests.length > REJECTABLE_BATCH) {
-      throw new InvalidTask(
-        `A batch of unique tasks with onConflict "reject" on Redis is one script, of at most ${REJECTABLE_BATCH} tasks, not ${requests.length}. Enqueue it in parts.`,
-      );
-    }
-    if (!isRejectable && isLarge(requests)) return this.#insertLarge(requests);
+    if (isLarge(requests)) return this.#insertLarge(requests);
     const answers = await this.#insert("all", requests);
     return answers.map((answer) => {
       if (answer instanceof TasksError) throw answer;
@@ -126,9 +116,14 @@ export class Enqueuer {
 
   async #insertLarge(requests: readonly EnqueueRequest[]): Promise<readonly Enqueued[]> {
     const ids = requests.map(({ id }) => id ?? createId());
-    const canBeRefused = requests.some(({ id, unique }) => id !== null || unique !== null);
-    const values = valuesOf(requests, ids);
-    const { now, refused } = await this.#batches.insert(values, requests.length, canBeRefused);
+    const answer = await this.#batches.insert(valuesOf(requests, ids), requests.length, {
+      canBeRefused: requests.some(({ id, unique }) => id !== null || unique !== null),
+      canBeRejected: requests.some(({ unique }) => unique?.onConflict === "reject"),
+    });
+    if ("holder" in answer) {
+      throw new DuplicateTask(requests[answer.number]!.taskName, answer.holder);
+    }
+    const { now, refused } = answer;
     const existing = new Map<number, Enqueued>();
     const { found } = await this.#records.read([...refused.values()]);
     [...refused].forEach(([number, { id }], index) => {
@@ -158,7 +153,7 @@ export class Enqueuer {
       const conflict = byNumber.get(number);
       return conflict === undefined
         ? stored(request, at, ids[number]!)
-        : duplicate(request, conflict);
+        : duplicate(request, conflict, at);
     });
   }
 }
@@ -211,14 +206,21 @@ function stored(request: EnqueueRequest, now: Date, id: string): Enqueued {
 }
 
 function duplicate(
-  { id: given, taskName, unique }: EnqueueRequest,
+  request: EnqueueRequest,
   [, queue, id, fields]: Conflict,
+  now: Date,
 ): Enqueued | TasksError {
+  const { id: given, taskName, unique } = request;
   if (fields.length === 0) {
     return new InvalidTask(takenByOther(id, queue));
   }
   if (id !== given && unique?.onConflict === "reject") return new DuplicateTask(taskName, id);
-  return { record: toRecord(id, queue, toJob(fields)), deduplicated: true };
+  const job = toJob(fields);
+  // One that is not published yet is shown as this request would have been.
+  const record = job.has("name")
+    ? toRecord(id, queue, job)
+    : transitions.enqueue({ ...request, id, queueName: queue }, now);
+  return { record, deduplicated: true };
 }
 
 function isEmpty(object: object): boolean {

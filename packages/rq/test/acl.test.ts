@@ -216,7 +216,9 @@ describe("a user who lacks a right", () => {
     const { backend } = await open(without("-@scripting"));
     const { message } = await errorOf(echo.enqueue("x"));
     expect(message).toMatch(/evalsha.*Grant it to the user of the connection with ACL SETUSER/);
-    expect(await backend.check()).toMatchObject([{ level: "error", id: "tasks.rq.E001" }]);
+    expect(await backend.check()).toMatchObject([
+      { level: "error", id: "tasks.rq.E003", text: expect.stringMatching(/evalsha/), hint: null },
+    ]);
   });
 
   it("is told so when it is taken away while it works", async () => {

@@ -1,4 +1,4 @@
-import { BackendUnavailable, configureTasks, InvalidTask, task, taskLog } from "@tasks/core";
+import { BackendUnavailable, configureTasks, DuplicateTask, task, taskLog } from "@tasks/core";
 import { RQBackend } from "@tasks/rq";
 import { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -90,7 +90,11 @@ describe("a batch that is too large for one script", () => {
     const { backend, prefix } = openBackend();
     const store = openStore(prefix);
     await client.hset(`{${prefix}}:default:taken`, "name", "job");
-    expect(await store.run(STAGE, ["b", ...valuesOf("taken")])).toEqual([0, "default", "taken"]);
+    expect(await store.run(STAGE, ["b", "", ...valuesOf("taken")])).toEqual([
+      0,
+      "default",
+      "taken",
+    ]);
     await backend.close();
   });
 
@@ -98,7 +102,7 @@ describe("a batch that is too large for one script", () => {
     const { backend, prefix } = openBackend();
     const store = openStore(prefix);
     const values = Array.from({ length: 600 }, (_, index) => valuesOf(`id-${index}`));
-    await store.run(STAGE, ["b", ...values.flat()]);
+    await store.run(STAGE, ["b", "", ...values.flat()]);
     expect(await store.run(COMMIT, ["b", 600])).toBeGreaterThan(0);
     expect(await store.run(PUBLISH, ["b"])).toBe(350);
     expect((await backend.counts()).READY).toBe(250);
@@ -152,7 +156,7 @@ it("a large batch that a worker publishes answers its caller which requests were
   const values = ["0x", "1x"].map((key) => [...valuesOf(`id-${key}`).slice(0, 9), ...unique(key)]);
   const [held] = await keysOf(client, `{${prefix}}:@unique`);
   values[0]![9] = held!.slice(held!.indexOf("@unique:") + 8);
-  await store.run(STAGE, ["b", ...values.flat()]);
+  await store.run(STAGE, ["b", "", ...values.flat()]);
   await store.run(COMMIT, ["b", 2]);
   const worker = await backend.createWorker();
   const done = worker.run();
@@ -166,12 +170,67 @@ it("a large batch that a worker publishes answers its caller which requests were
   await backend.close();
 });
 
-it("a batch of tasks that may be rejected is one script, of a bounded size", async () => {
-  const { backend } = openBackend();
-  expect(await only.enqueueMany(calls(2000))).toHaveLength(2000);
-  const tooMany = only.enqueueMany(calls(50_001));
-  await expect(tooMany).rejects.toThrow(InvalidTask);
-  await expect(tooMany).rejects.toThrow(/at most 50000 tasks, not 50001/);
-  expect((await backend.counts()).READY).toBe(2000);
-  await backend.close();
-}, 60_000);
+describe("a large batch of tasks that may be rejected", () => {
+  it("is stored in parts, and rejected as a whole for one key", async () => {
+    const { backend, prefix } = openBackend();
+    const results = await only.enqueueMany(calls(2000));
+    expect(results.some(({ deduplicated }) => deduplicated)).toBe(false);
+    const others = calls(2000, "y");
+    await expect(only.enqueueMany([...others, ["1999x"]])).rejects.toMatchObject({
+      existingId: results[1999]!.id,
+    });
+    await expect(only.enqueueMany([...others, ["0y"]])).rejects.toThrow(DuplicateTask);
+    expect((await backend.counts()).READY).toBe(2000);
+    expect(await keysOf(client, `{${prefix}}:@unique`)).toHaveLength(2000);
+    // What a rejected batch had taken is free.
+    expect(await only.enqueueMany(others)).toHaveLength(2000);
+    expect((await backend.counts()).READY).toBe(4000);
+    expect(await keysOf(client, `{${prefix}}:@batch`)).toEqual([]);
+    expect(await keysOf(client, `{${prefix}}:@reserved`)).toEqual([]);
+    await (await backend.createWorker({ batch: true, concurrency: 50 })).run();
+    expect((await backend.counts()).SUCCESSFUL).toBe(4000);
+    expect(await keysOf(client, `{${prefix}}:@unique`)).toEqual([]);
+    await backend.close();
+  }, 60_000);
+
+  it("holds its keys from the moment it is certain, also before its tasks are there", async () => {
+    const { backend, prefix } = openBackend();
+    const store = openStore(prefix);
+    const { existing, storedKey } = await keyOf("7x", prefix);
+    await backend.delete(existing.id);
+    const values = [...valuesOf("id-7").slice(0, 9), storedKey, "until-finished", 0, "reject", ""];
+    await store.run(STAGE, ["b", "reject", ...values]);
+    expect(await store.run(COMMIT, ["b", 1])).toBeGreaterThan(0);
+    await expect(only.enqueue("7x")).rejects.toMatchObject({ existingId: "id-7" });
+    await expect(only.enqueueMany([["6x"], ["7x"]])).rejects.toThrow(DuplicateTask);
+    await expect(only.enqueueMany([...calls(2000)])).rejects.toMatchObject({ existingId: "id-7" });
+    expect(await store.run(PUBLISH, ["b"])).toBe(0);
+    expect(await backend.counts()).toMatchObject({ READY: 1 });
+    await expect(only.enqueue("7x")).rejects.toMatchObject({ existingId: "id-7" });
+    await (await backend.createWorker({ batch: true })).run();
+    expect((await only.enqueue("7x")).deduplicated).toBe(false);
+    expect(await keysOf(client, `{${prefix}}:@reserved`)).toEqual([]);
+    await backend.close();
+  });
+
+  it("gives back the key of a task whose id was taken before it was published", async () => {
+    const { backend, prefix } = openBackend();
+    const store = openStore(prefix);
+    const { existing, storedKey } = await keyOf("7x", prefix);
+    await backend.delete(existing.id);
+    const unique = [storedKey, "until-finished", 0, "reject", "given"];
+    await store.run(STAGE, ["b", "reject", ...valuesOf("mine").slice(0, 9), ...unique]);
+    await store.run(COMMIT, ["b", 1]);
+    await echo.using({ id: "mine" }).enqueue("x");
+    expect(await store.run(PUBLISH, ["b"])).toBe(0);
+    expect((await only.enqueue("7x")).deduplicated).toBe(false);
+    await backend.close();
+  });
+
+  /** A task of this key, and the key as scripts take it. */
+  async function keyOf(text: string, prefix: string) {
+    const existing = await only.enqueue(text);
+    const [held] = await keysOf(client, `{${prefix}}:@unique`);
+    return { existing, storedKey: held!.slice(held!.indexOf("@unique:") + 8) };
+  }
+});

@@ -124,6 +124,12 @@ describe("options", () => {
     await backend.close();
   });
 
+  it("says what to look at when the server does not speak TLS", async () => {
+    const backend = new RQBackend({ url: redisUrl().replace("redis:", "rediss:") });
+    await expect(backend.counts()).rejects.toThrow(/rediss:\/\/ asks for TLS/);
+    await backend.close();
+  });
+
   it("keep the tasks of two aliases apart", async () => {
     const { backend, prefix } = openBackend();
     const other = new RQBackend({ url: redisUrl(), prefix });

@@ -169,6 +169,12 @@ export class RedisStore {
     return new BackendUnavailable(`Redis did not answer within ${this.#timeoutMs} ms.`);
   }
 
+  #noConnection(): Error {
+    const isEncrypted = optionsOfNode(this.client).tls !== undefined;
+    const advice = "; rediss:// asks for TLS, which the server may not speak: then use redis://";
+    return new Error(`no connection${isEncrypted ? advice : ""}`);
+  }
+
   /** Calls that come during an outage wait together. */
   #ready(): Promise<void> {
     this.#becomingReady ??= this.#waitUntilReady().finally(() => {
@@ -187,7 +193,7 @@ export class RedisStore {
         callOff();
         client.off("ready", onReady).off("end", onEnd).off("error", onError);
         if (isReady) resolve();
-        else reject(toUnavailable(lastError ?? new Error("no connection")));
+        else reject(toUnavailable(lastError ?? this.#noConnection()));
       };
       // An answer that arrived with this one may have closed the connection.
       const onReady = (): void => {

@@ -22,7 +22,10 @@ export const ENQUEUE: Script = defineScript(
 local now = clock()
 local count = (#ARGV - 1) / STRIDE
 local function conflict(number, queue, id)
-  return { number, queue, id, call('HGETALL', of(queue, id)) }
+  local fields = call('HGETALL', of(queue, id))
+  -- One of a batch that is not published yet.
+  if #fields == 0 then fields = { 'status', 'READY' } end
+  return { number, queue, id, fields }
 end
 
 if ARGV[1] == 'all' then
@@ -64,37 +67,96 @@ return answer
  * A batch that is too large for one script is stored in four steps, and all or none of it: `STAGE`
  * keeps its requests in a list, a part at a time; `COMMIT` makes the batch certain; `PUBLISH` makes
  * tasks of its requests, a part at a time, and is repeated until none is left, by a worker if the
- * caller is gone. `DISCARD` drops the list of a batch that is not certain. `@batches` holds those
+ * caller is gone. `DISCARD` drops the lists of a batch that is not certain. `@batches` holds those
  * that are: time, number of the first enqueue, requests. `REFUSED` then tells the caller which
  * requests became no tasks, as their id or unique key was taken.
+ *
+ * One conflict may reject a batch as a whole. `COMMIT` therefore takes the keys of such a batch,
+ * which `STAGE` kept in a list of their own; `@reserved` holds the ids of tasks that have their key
+ * and are not published yet.
  */
 const BATCH = `
 local batches, batch = own('batches'), ARGV[1]
 local list = own('batch:' .. batch)
 `;
 
-/** Arguments: batch, then requests as for `ENQUEUE`. Answers with 1, or with 0 and the number of a request whose id is the name of a key that is none of ours. */
+/**
+ * Arguments: batch, "reject" when a conflict may reject it, then requests as for `ENQUEUE`. Answers
+ * with 1, or with 0 and the queue and id of a request whose id is the name of a key that is none of
+ * ours.
+ */
 export const STAGE: Script = defineScript(
   ...PARTS,
   BATCH,
   `
-for at = 1, #ARGV - 1, STRIDE do
-  if whatIs(ARGV[at + 1], ARGV[at + 2]) == 'foreign' then return { 0, ARGV[at + 1], ARGV[at + 2] } end
+local first = call('LLEN', list) / STRIDE
+local keys = {}
+for at = 2, #ARGV - 1, STRIDE do
+  local queue, id, key = ARGV[at + 1], ARGV[at + 2], ARGV[at + 10]
+  if whatIs(queue, id) == 'foreign' then return { 0, queue, id } end
   call('RPUSH', list, unpack(ARGV, at + 1, at + STRIDE))
+  if ARGV[2] == 'reject' and key ~= '' then
+    local window = ARGV[at + 11] == 'window' and ARGV[at + 12] or ''
+    for _, value in ipairs({ first + (at - 2) / STRIDE, queue, id, key, window, ARGV[at + 13], ARGV[at + 14] }) do keys[#keys + 1] = value end
+  end
 end
 -- A caller that is gone leaves nothing behind.
 call('PEXPIRE', list, 600000)
+if #keys > 0 then
+  call('RPUSH', list .. ':keys', unpack(keys))
+  call('PEXPIRE', list .. ':keys', 600000)
+end
 return { 1 }
 `,
 );
 
-/** Arguments: batch, number of requests. Answers with the time; with 0 when a part of the batch is missing. */
+/**
+ * Arguments: batch, number of requests. Answers with the time; with 0 when a part of the batch is
+ * missing; with queue and id of what holds a key, when that rejects the batch, and the number of
+ * the request.
+ */
 export const COMMIT: Script = defineScript(
-  CLOCK,
+  ...PARTS,
   BATCH,
   `
 local count = tonumber(ARGV[2])
-if call('LLEN', list) ~= count * 14 then return 0 end
+if call('LLEN', list) ~= count * STRIDE then return 0 end
+local VALUES, AT_ONCE = 7, 3500
+local keys = list .. ':keys'
+local mine, given, reserved = {}, {}, own('reserved')
+local function split(holder) return string.match(holder, '^([^:]*):(.*)$') end
+local function giveBack()
+  for key, holder in pairs(mine) do
+    local _, id = split(holder)
+    call('DEL', own('unique:' .. key))
+    call('SREM', reserved, id)
+  end
+end
+for first = 0, call('LLEN', keys) - 1, AT_ONCE do
+  local values, ids = call('LRANGE', keys, first, first + AT_ONCE - 1), {}
+  for at = 0, #values - 1, VALUES do
+    local number, queue, id, key, window, onConflict, isGiven = unpack(values, at + 1, at + VALUES)
+    local isThere = isGiven ~= '' and (given[id] or queueOfGiven(id))
+    if isGiven ~= '' then given[id] = true end
+    if not isThere then
+      local holderQueue, holder
+      if mine[key] then holderQueue, holder = split(mine[key]) else holderQueue, holder = holderOf(key) end
+      if holder and onConflict == 'reject' then
+        giveBack()
+        return { tonumber(number), holderQueue, holder }
+      end
+      -- A window of nothing holds no key.
+      if not holder and window ~= '0' then
+        mine[key] = queue .. ':' .. id
+        ids[#ids + 1] = id
+        if window == '' then call('SET', own('unique:' .. key), mine[key])
+        else call('SET', own('unique:' .. key), mine[key], 'PX', window) end
+      end
+    end
+  end
+  if #ids > 0 then call('SADD', reserved, unpack(ids)) end
+end
+call('DEL', keys)
 local now = clock()
 local sequence = call('INCRBY', own('sequence'), count) - count
 call('PERSIST', list)
@@ -155,7 +217,7 @@ export const REFUSED: Script = defineScript(
 export const DISCARD: Script = defineScript(
   EVEN_WHEN_FULL,
   BATCH,
-  "if call('HEXISTS', batches, batch) == 0 then call('DEL', list) end",
+  "if call('HEXISTS', batches, batch) == 0 then call('DEL', list, list .. ':keys') end",
 );
 
 /** Batches that are certain and not published to the end. */

@@ -9,11 +9,20 @@ export const INSERT = `
 local STRIDE = 14
 local queues = {}
 
+-- A task of a batch that is certain holds its key before it is published.
+local function isReserved(id) return call('SISMEMBER', own('reserved'), id) == 1 end
+
+local function giveKeyBack(queue, id, key)
+  local name = own('unique:' .. key)
+  call('SREM', own('reserved'), id)
+  if call('GET', name) == queue .. ':' .. id then call('DEL', name) end
+end
+
 local function holderOf(key)
   local holder = call('GET', own('unique:' .. key))
   if not holder then return nil end
   local queue, id = string.match(holder, '^([^:]*):(.*)$')
-  if queue and isOurs(queue, id) then return queue, id end
+  if queue and (isOurs(queue, id) or isReserved(id)) then return queue, id end
   return nil
 end
 
@@ -33,14 +42,21 @@ local function insert(values, at, number, sequence, now, refuse, isAlone)
   local queue, id, priority, key = values[at + 1], values[at + 2], values[at + 5], values[at + 10]
   local found = whatIs(queue, id)
   local isGiven = values[at + 14] == 'given'
+  local holdsKey = key ~= '' and isReserved(id)
   if isGiven then
     local existing = queueOfGiven(id) or found == 'stored' and queue
-    if existing then return refuse(number, existing, id) end
+    if existing then
+      if holdsKey then giveKeyBack(queue, id, key) end
+      return refuse(number, existing, id)
+    end
   end
   -- Nothing is left to do.
   if found == 'stored' then return end
-  if found == 'foreign' then return refuse(number, queue, id, true) end
-  if key ~= '' then
+  if found == 'foreign' then
+    if holdsKey then giveKeyBack(queue, id, key) end
+    return refuse(number, queue, id, true)
+  end
+  if key ~= '' and not holdsKey then
     local holderQueue, holder = holderOf(key)
     if holder then return refuse(number, holderQueue, holder) end
   end
@@ -72,7 +88,8 @@ local function insert(values, at, number, sequence, now, refuse, isAlone)
     set('uniqueKey', key)
     set('uniqueScope', scope)
     local name = own('unique:' .. key)
-    if scope ~= 'window' then call('SET', name, queue .. ':' .. id)
+    if holdsKey then call('SREM', own('reserved'), id)
+    elseif scope ~= 'window' then call('SET', name, queue .. ':' .. id)
     elseif tonumber(values[at + 12]) > 0 then call('SET', name, queue .. ':' .. id, 'PX', values[at + 12]) end
   end
   call('HSET', of(queue, id), unpack(fields))
