@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { createId, type TaskStatus } from "@tasks/core";
+import { createId, type TaskRecord, type TaskStatus } from "@tasks/core";
 import type { ClaimRequest } from "@tasks/core/worker";
 
 import { until } from "../internal/deadline.ts";
@@ -109,6 +109,30 @@ export const claimRequirements: readonly Requirement[] = [
       await result.refresh();
       assert.deepEqual([result.status, result.workerIds], ["RUNNING", ["hands"]]);
       assert.deepEqual(result.lastAttemptedAt, claimed.record().lastAttemptedAt);
+    },
+  },
+  {
+    id: "claim.record-of-a-later-attempt",
+    sentence: "The record of a claimed task is the stored one, with all that came before.",
+    needs: ["workerStore", "getResult", "progress", "metadata", "logs"],
+    test: async (t) => {
+      const task = t.task(() => null).using({ metadata: { kept: 1 } });
+      const result = await (
+        t.supports.defer ? task.using({ runAfter: new Date(0) }) : task
+      ).enqueue();
+      const driver = await StoreDriver.register(t.backend);
+      const first = await driver.claimOne();
+      const logs = [
+        { level: "info", message: "before", attempt: 1, loggedAt: new Date(0) },
+      ] as const;
+      await driver.store.update([{ ...driver.refOf(first), progress: 7, logs }]);
+      await driver.complete(first, retried("again", 0));
+      const claimed = await driver.claimOne();
+      const stored = await t.backend.readRecord(result.id);
+      const record = claimed.record();
+      for (const [field, value] of Object.entries(stored!)) {
+        assert.deepEqual(record[field as keyof TaskRecord], value, field);
+      }
     },
   },
   {
@@ -298,22 +322,26 @@ export const claimRequirements: readonly Requirement[] = [
   },
   {
     id: "claim.complete-with-changes",
-    sentence: "A completion stores progress, metadata and logs along with the outcome.",
+    sentence: "A completion stores progress, metadata and logs along with any outcome.",
     needs: ["workerStore", "getResult", "progress", "metadata", "logs"],
     test: async (t) => {
       const driver = await StoreDriver.register(t.backend);
       const task = t.task(() => null).using({ metadata: { a: 1 } });
-      const result = await task.enqueue();
-      const loggedAt = t.backend.now();
-      const line = { level: "warn", message: "careful", attempt: 1, loggedAt } as const;
-      const changes = { progress: 0.5, metadata: { b: 2 }, logs: [line] };
-      await driver.complete(await driver.claimOne(), successful(null), { changes });
-      await result.refresh();
-      assert.deepEqual([result.progress, result.metadata], [0.5, { b: 2 }]);
-      assert.deepEqual(
-        result.logs.map(({ level, message }) => [level, message]),
-        [["warn", "careful"]],
-      );
+      for (const outcome of everyOutcome()) {
+        const result = await task.enqueue();
+        const loggedAt = t.backend.now();
+        const line = { level: "warn", message: "careful", attempt: 1, loggedAt } as const;
+        const changes = { progress: 0.5, metadata: { b: 2 }, logs: [line] };
+        await driver.complete(await driver.claimOne(), outcome, { changes });
+        await result.refresh();
+        const { progress, metadata } = result;
+        const logs = result.logs.map(({ level, message }) => [level, message]);
+        assert.deepEqual(
+          { progress, metadata, logs },
+          { progress: 0.5, metadata: { b: 2 }, logs: [["warn", "careful"]] },
+          outcome.type,
+        );
+      }
     },
   },
   {
@@ -482,6 +510,34 @@ export const claimRequirements: readonly Requirement[] = [
       );
       assert.deepEqual(new Set(answers), new Set(["recorded"]));
       for (const result of results) assert.equal((await result.refresh()).status, "SUCCESSFUL");
+    },
+  },
+  {
+    id: "claim.update-keeps-the-rest",
+    sentence: "What an update, or an outcome, does not name stays as it was.",
+    needs: ["workerStore", "getResult", "progress", "metadata", "logs"],
+    test: async (t) => {
+      const result = await t.task(() => null).enqueue();
+      const driver = await StoreDriver.register(t.backend);
+      const claimed = await driver.claimOne();
+      const ref = driver.refOf(claimed);
+      const logs = [{ level: "info", message: "kept", attempt: 1, loggedAt: new Date(0) }] as const;
+      const expected = { progress: 7, metadata: { kept: 1 }, logs: ["kept"] };
+      const assertAll = async (after: string): Promise<void> => {
+        const { progress, metadata, logs: kept } = await result.refresh();
+        const messages = kept.map(({ message }) => message);
+        assert.deepEqual({ progress, metadata, logs: messages }, expected, after);
+      };
+      await driver.store.update([{ ...ref, progress: 7 }]);
+      await driver.store.update([{ ...ref, metadata: { kept: 1 } }]);
+      await driver.store.update([{ ...ref, logs }]);
+      await assertAll("three updates of one field each");
+      await driver.store.update([{ ...ref, progress: 7 }]);
+      await assertAll("an update of progress");
+      await driver.complete(claimed, retried("again", 0));
+      await assertAll("a retry");
+      await driver.complete(await driver.claimOne(), successful(1));
+      await assertAll("a success");
     },
   },
   {

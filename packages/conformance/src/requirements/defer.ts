@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
 
 /** Running later. */
@@ -132,6 +133,27 @@ export const deferRequirements: readonly Requirement[] = [
       await t.untilDue(last);
       await t.drain({ concurrency: 1 });
       assert.deepEqual(seen, [9, 7, 6, 5, 0]);
+    },
+  },
+  {
+    id: "defer.order-of-single-claims",
+    sentence: "Tasks that fell due are claimed in the order of their due times, one at a time.",
+    needs: ["defer", "workerStore"],
+    test: async (t) => {
+      const task = t.task(() => null);
+      const now = t.backend.now().getTime();
+      const results = [];
+      for (const dueMs of [300, 200, 100]) {
+        results.push(await task.using({ runAfter: new Date(now + dueMs) }).enqueue());
+      }
+      await t.untilDue(results[0]!);
+      const driver = await StoreDriver.register(t.backend);
+      const claimed = [];
+      for (const _ of results) claimed.push(...(await driver.claim({ limit: 1 })));
+      assert.deepEqual(
+        claimed.map(({ id }) => id),
+        results.map(({ id }) => id).toReversed(),
+      );
     },
   },
   {

@@ -137,6 +137,26 @@ export const isolationRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "isolation.held-of-one-store",
+    sentence:
+      "What a worker holds, and its place in workers(), are its alias's own on the same tables or keys.",
+    needs: ["workerStore", "list", "pause", "secondHandle"],
+    test: async (t) => {
+      await withSecond(t, async (second) => {
+        await t.task(() => null).enqueue();
+        const driver = await StoreDriver.register(t.backend, { workerId: "ours" });
+        const claimed = await driver.claimOne();
+        await second.pause("default");
+        const { store, session } = driver;
+        const { cancelled, lost, paused = [] } = await store.checkAttempts(session, [claimed]);
+        assert.deepEqual({ cancelled, lost, paused }, { cancelled: [], lost: [], paused: [] });
+        assert.deepEqual(await second.workers(), [], "workers() of the other alias");
+        assert.equal((await second.counts()).RUNNING, 0, "counts() of the other alias");
+        assert.equal((await t.backend.workers())[0]?.workerId, "ours");
+      });
+    },
+  },
+  {
     id: "isolation.leases-of-one-store",
     sentence: "A worker recovers no task of another alias on the same tables or keys.",
     needs: ["workerStore", "getResult", "secondHandle"],

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 
-import type { WorkerInfo } from "@tasks/core";
+import type { TaskStatus, WorkerInfo } from "@tasks/core";
 
 import { until } from "../internal/deadline.ts";
 import { holdTask } from "../internal/hold-task.ts";
+import { everyOutcome, failed, successful } from "../internal/outcomes.ts";
 import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
+
+const STATUSES: readonly TaskStatus[] = ["READY", "RUNNING", "SUCCESSFUL", "FAILED"];
 
 /** Counts, queues and workers. */
 export const monitorRequirements: readonly Requirement[] = [
@@ -25,6 +28,37 @@ export const monitorRequirements: readonly Requirement[] = [
       await task.enqueue(4);
       const expected = { READY: 2, RUNNING: 0, SUCCESSFUL: 1, FAILED: 1 };
       assert.deepEqual({ ...(await t.backend.counts()) }, expected);
+    },
+  },
+  {
+    id: "monitor.counts-follow",
+    sentence: "counts() and lists by status follow a result from one status to the next.",
+    needs: ["list", "workerStore", "retry"],
+    test: async (t) => {
+      const result = await t.task(() => null).enqueue();
+      const driver = await StoreDriver.register(t.backend);
+      const assertIs = async (expected: TaskStatus | null): Promise<void> => {
+        const counts = Object.entries(await t.backend.counts()).filter(([, count]) => count > 0);
+        assert.deepEqual(counts, expected === null ? [] : [[expected, 1]], "counts()");
+        for (const status of STATUSES) {
+          const { results } = await t.backend.list({ status });
+          const ids = results.map(({ id }) => id);
+          assert.deepEqual(ids, status === expected ? [result.id] : [], `list() of ${status}`);
+        }
+      };
+      await assertIs("READY");
+      const first = await driver.claimOne();
+      await assertIs("RUNNING");
+      await driver.complete(first, failed("on purpose"));
+      await assertIs("FAILED");
+      await t.backend.retry(result.id);
+      await assertIs("READY");
+      const second = await driver.claimOne();
+      await assertIs("RUNNING");
+      await driver.complete(second, successful(1));
+      await assertIs("SUCCESSFUL");
+      await t.backend.delete(result.id);
+      await assertIs(null);
     },
   },
   {
@@ -131,7 +165,11 @@ export const monitorRequirements: readonly Requirement[] = [
         (await t.backend.queues()).find(({ name }) => name === "default")?.oldestReadyMs;
       await task.using({ runAfter: { hours: 1 } }).enqueue();
       assert.equal(await age(), null);
-      await task.using({ runAfter: new Date(t.backend.now().getTime() - 60_000) }).enqueue();
+      const since = new Date(t.backend.now().getTime() - 60_000);
+      const urgent = t.supports.priority ? { priority: 10 } : {};
+      await task.using(urgent).enqueue();
+      await task.using({ runAfter: since }).enqueue();
+      await task.using(urgent).enqueue();
       const oldestReadyMs = (await age())!;
       assert.ok(oldestReadyMs >= 59_000 && oldestReadyMs < 90_000, `${oldestReadyMs}`);
     },
@@ -148,8 +186,9 @@ export const monitorRequirements: readonly Requirement[] = [
         .enqueue();
       await t.untilDue(result);
       const queues = await t.backend.queues();
-      const { ready, scheduled } = queues.find(({ name }) => name === "default")!;
+      const { ready, scheduled, oldestReadyMs } = queues.find(({ name }) => name === "default")!;
       assert.deepEqual({ ready, scheduled }, { ready: 1, scheduled: 0 });
+      assert.ok(oldestReadyMs !== null && oldestReadyMs < 30_000, `oldestReadyMs ${oldestReadyMs}`);
     },
   },
   {
@@ -168,6 +207,31 @@ export const monitorRequirements: readonly Requirement[] = [
         workers.map(({ workerId, running }) => [workerId, running]),
         [["watched", 1]],
       );
+    },
+  },
+  {
+    id: "monitor.running-ends",
+    sentence: "A task is no longer counted as running once its attempt has ended, however it did.",
+    needs: ["list", "workerStore"],
+    test: async (t) => {
+      const endings = everyOutcome();
+      const task = t.task(() => null);
+      await task.enqueueMany(endings.map(() => []));
+      const driver = await StoreDriver.register(t.backend, { workerId: "watched" });
+      const claimed = await driver.claim({ limit: endings.length });
+      assert.equal(claimed.length, endings.length);
+      for (const [done, outcome] of endings.entries()) {
+        await driver.complete(claimed[done]!, outcome);
+        const expected = endings.length - done - 1;
+        const worker = (await t.backend.workers()).find(({ workerId }) => workerId === "watched");
+        const queue = (await t.backend.queues()).find(({ name }) => name === "default");
+        const { RUNNING } = await t.backend.counts();
+        assert.deepEqual(
+          { worker: worker?.running, queue: queue?.running, counts: RUNNING },
+          { worker: expected, queue: expected, counts: expected },
+          `after ${outcome.type}`,
+        );
+      }
     },
   },
   {
@@ -226,6 +290,18 @@ export const monitorRequirements: readonly Requirement[] = [
         async () => (await t.backend.workers()).length > 0,
       );
       await worker.stop();
+      assert.deepEqual(await t.backend.workers(), []);
+    },
+  },
+  {
+    id: "monitor.workers-sign-off-holding",
+    sentence: "A worker that signed off is gone from workers(), even if it held a task.",
+    needs: ["list", "workerStore"],
+    test: async (t) => {
+      await t.task(() => null).enqueue();
+      const leaver = await StoreDriver.register(t.backend, { workerId: "leaver" });
+      await leaver.claimOne();
+      await leaver.store.unregister(leaver.session);
       assert.deepEqual(await t.backend.workers(), []);
     },
   },

@@ -51,6 +51,32 @@ export const pauseRequirements: readonly Requirement[] = [
     },
   },
   {
+    id: "pause.among-many-queues",
+    sentence: "A task that falls due in a paused queue is not claimed beside those of many queues.",
+    needs: ["pause", "workerStore", "queues", "defer"],
+    test: async (t) => {
+      const task = t.task(() => null).using({ runAfter: { milliseconds: 50 } });
+      const count = 80;
+      const paused = ["q7", "q30"];
+      for (const name of paused) await t.backend.pause(name);
+      const names = Array.from({ length: count }, (_, index) => `q${index}`);
+      const results = await Promise.all(
+        names.map((queueName) => task.using({ queueName }).enqueue()),
+      );
+      for (const result of results) await t.untilDue(result);
+      const driver = await StoreDriver.register(t.backend);
+      const claimed = [];
+      for (let found; (found = await driver.claim({ limit: 7 })).length > 0;)
+        claimed.push(...found);
+      const claimedFrom = new Set(claimed.map((one) => one.record().queueName));
+      assert.deepEqual(
+        names.filter((name) => !claimedFrom.has(name)),
+        paused,
+        "the queues of which nothing was claimed",
+      );
+    },
+  },
+  {
     id: "pause.of-released-tasks",
     sentence: "A task that is released while its queue is paused is not claimed again.",
     needs: ["pause", "workerStore", "getResult"],
@@ -74,6 +100,24 @@ export const pauseRequirements: readonly Requirement[] = [
       await t.backend.resume("default");
       await t.wait(result);
       assert.equal(result.returnValue, 1);
+    },
+  },
+  {
+    id: "pause.resume-beside-others",
+    sentence: "After resume() the tasks of a queue are claimed in their order, also beside others.",
+    needs: ["pause", "workerStore", "queues", "priority"],
+    test: async (t) => {
+      const task = t.task(() => null);
+      const driver = await StoreDriver.register(t.backend);
+      await task.enqueueMany(Array.from({ length: 20 }, () => []));
+      await t.backend.pause("held");
+      const urgent = await task.using({ queueName: "held", priority: 10 }).enqueue();
+      // A claim has met the paused queue, and passed it over.
+      const [other] = await driver.claim({ limit: 1 });
+      assert.notEqual(other?.id, urgent.id);
+      await t.backend.resume("held");
+      const [next] = await driver.claim({ limit: 1 });
+      assert.equal(next?.id, urgent.id);
     },
   },
   {

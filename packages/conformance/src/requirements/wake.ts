@@ -4,7 +4,7 @@ import { SnoozeTask, type TaskResult } from "@tasks/core";
 
 import { within } from "../internal/deadline.ts";
 import { createDeferred } from "../internal/deferred.ts";
-import { failed } from "../internal/outcomes.ts";
+import { failed, successful } from "../internal/outcomes.ts";
 import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
 import type { Scope } from "../scope.ts";
@@ -182,6 +182,28 @@ export const wakeRequirements: readonly Requirement[] = [
       await t.untilTime(t.backend.now().getTime() + 300);
       await driver.complete(claimed, failed("on purpose"));
       await within(SOON_MS, "wait() answers after the end of the task", Promise.all(waiting));
+    },
+  },
+  {
+    id: "wake.change",
+    sentence:
+      "waitForChange() resolves within a second of the end of the task, in this process and in others.",
+    needs: ["wakeUps", "wait", "workerStore"],
+    test: async (t) => {
+      const driver = await StoreDriver.register(t.backend);
+      const handles = [t.backend, ...(t.offers.has("secondHandle") ? [await t.open()] : [])];
+      for (const outcome of [successful(1), failed("on purpose")]) {
+        const { id } = await t.task(() => null).enqueue();
+        const claimed = await driver.claimOne();
+        const over = new AbortController();
+        const changed = handles.map((handle) =>
+          handle.waitForChange(id, NO_POLLING_MS, over.signal),
+        );
+        await t.untilTime(t.backend.now().getTime() + 300);
+        await driver.complete(claimed, outcome);
+        const what = `waitForChange() resolves after ${outcome.type}`;
+        await within(SOON_MS, what, Promise.all(changed)).finally(() => over.abort());
+      }
     },
   },
 ];

@@ -318,9 +318,8 @@ export const backendMutants: readonly Mutant[] = [
   },
   {
     name: "wait-wakes-nobody",
-    topic: "wait",
+    topic: "wake",
     sentence: "Whoever waits for a result is not told when it ends.",
-    survives: "core looks again by itself twice a second, and the contract promises no less.",
     backend: {
       waitForChange: () => (_id, maxMs) => new Promise((resolve) => setTimeout(resolve, maxMs)),
     },

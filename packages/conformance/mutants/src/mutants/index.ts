@@ -6,6 +6,7 @@ import { memoryMutants } from "./memory.ts";
 import { monitorMutants } from "./monitor.ts";
 import { orderMutants } from "./order.ts";
 import { postgresMutants } from "./postgres.ts";
+import { recordMutants } from "./records.ts";
 import { redisMutants } from "./redis.ts";
 import { sqlMutants } from "./sql.ts";
 import { sqliteMutants } from "./sqlite.ts";
@@ -17,6 +18,7 @@ export const mutants: readonly Mutant[] = [
   ...backendMutants,
   ...orderMutants,
   ...monitorMutants,
+  ...recordMutants,
   ...memoryMutants,
   ...sqlMutants,
   ...sqliteMutants,

@@ -2,6 +2,34 @@ import type { Mutant } from "../mutant.ts";
 
 /** Mistakes in statements of PostgreSQL. */
 export const postgresMutants: readonly Mutant[] = [
+  postgres("workers-forgotten", "retry", "A claim forgets the workers of earlier attempts.", [
+    /worker_ids = case when worker_ids like '\[_%\]' and worker_ids <> '\[\]' then/,
+    "worker_ids = case when 1 = 0 then",
+  ]),
+  postgres("unique-wakes-nobody", "wake", "A new unique task is noticed at the next poll only.", [
+    /case when \$5::text is not null then pg_notify\(\$4::text, \$5::text\)::text end from fresh, stamped/,
+    "case when $5::text is not null then $4::text end from fresh, stamped",
+  ]),
+  postgres("batch-wakes-nobody", "wake", "A new batch is noticed at the next poll only.", [
+    /pg_notify\((\$\d+)::text, (\$\d+)::text\)::text end from fresh$/,
+    "$1::text || $2::text end from fresh",
+  ]),
+  postgres("due-of-paused-taken", "pause", "Due tasks of paused queues are claimed.", [
+    /phase = 2 and queue_name <> all\(/g,
+    "phase = 2 and '' <> all(",
+  ]),
+  postgres("named-paused-served", "pause", "A worker of several named queues serves paused ones.", [
+    /except select queue_name from \S+ where backend = \$\d+/g,
+    "",
+  ]),
+  postgres("barred-queues-served", "claim", "Ready tasks of queues to leave out are claimed.", [
+    /select name from found where name <> all\(array\(select unnest\((\$\d+)::text::text\[\]\)/g,
+    "select name from found where name <> all(array(select unnest($1::text::text[]) where 1 = 0",
+  ]),
+  postgres("keys-of-all-aliases", "isolation", "A unique key is held for all aliases.", [
+    /on taken\.backend = \$1 and taken\.unique_key = asked\.name/,
+    "on $1::text is not null and taken.unique_key = asked.name",
+  ]),
   postgres("pause-ignored-by-all-queues", "pause", "A worker of all queues serves paused ones.", [
     /(union all select queue_name)( from \S+_paused_queues")/g,
     "$1 || 'x'$2",

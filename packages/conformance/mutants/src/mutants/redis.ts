@@ -2,6 +2,113 @@ import type { Mutant } from "../mutant.ts";
 
 /** Mistakes in scripts of Redis. */
 export const redisMutants: readonly Mutant[] = [
+  redis("last-attempt-is-first", "retry", "A later attempt does not show its start.", [
+    /'processedOn', now,/,
+    "'processedOn', processed or now,",
+  ]),
+  redis("claims-running-by-id", "claim", "A claim by id takes a running task once more.", [
+    /if known\[value\(fields, 'name'\)\] and statusOf\(status\) == 'READY' then/,
+    "if known[value(fields, 'name')] then",
+  ]),
+  redis("success-stays-active", "monitor", "A task that succeeded still counts as running.", [
+    /call\('LREM', of\(queue, 'active'\), -1, id\)\s+add\(of\(queue, 'completed'\)/,
+    "add(of(queue, 'completed')",
+  ]),
+  redis("success-stays-held", "monitor", "A worker is shown to hold what has ended.", [
+    /for token, members in pairs\(held\) do [^\n]* end/,
+    "",
+  ]),
+  redis("success-told-nobody", "wake", "Who waits for a result finds out at the next poll.", [
+    /if #finished > 0 then call\('PUBLISH'[^\n]* end/,
+    "",
+  ]),
+  redis("success-drops-progress", "context", "Progress that comes with a success is dropped.", [
+    /if ARGV\[at \+ 4\] ~= '' then fields\[#fields \+ 1\] = 'progress'[^\n]* end/,
+    "",
+  ]),
+  redis("success-drops-logs", "context", "Logs that come with a success are dropped.", [
+    /if ARGV\[at \+ 6\] ~= '' then keepLogs\(job, ARGV\[at \+ 6\]\) end/,
+    "",
+  ]),
+  redis("updates-unfenced", "context", "Updates are stored whatever their fence.", [
+    /local queue = attempt\(ARGV\[at\], ARGV\[at \+ 1\], ARGV\[at \+ 2\]\)(\s+if queue then\s+local job)/,
+    "local queue = queueOf(ARGV[at + 1])$1",
+  ]),
+  redis("pause-untold", "pause", "Who holds a task of a paused queue is not told.", [
+    /if isPaused\(queue\) then answer = answer \+ 4 end/,
+    "",
+  ]),
+  redis("cancel-untold", "cancel", "A running task is not told of a cancellation.", [
+    /if values\[2\] == '1' then answer = answer \+ 2 end/,
+    "",
+  ]),
+  redis("renewal-revives", "recovery", "A renewal revives a session that signed off.", [
+    /if call\('EXISTS', own\('ended:' \.\. ARGV\[1\]\)\) == 1 then return end/,
+    "",
+  ]),
+  redis("renewal-extends-nothing", "recovery", "A renewal does not extend the lease.", [
+    /call\('HINCRBY', own\('beats'\), ARGV\[1\], 1\)/,
+    "",
+  ]),
+  redis("renewal-not-shown", "monitor", "A renewal does not show that the worker was seen.", [
+    /call\('ZADD', own\('leases'\), now \+ ARGV\[2\], ARGV\[1\]\)/,
+    "call('ZADD', own('leases'), 'NX', now + ARGV[2], ARGV[1])",
+  ]),
+  redis("failure-keeps-key", "unique", "A failure or cancellation does not free its key.", [
+    /(add\(of\(queue, after == 'FAILED' and 'failed' or 'completed'\), now, id\)\s+)freeKey\([^\n]*/,
+    "$1",
+  ]),
+  redis("failure-stays-held", "monitor", "A worker is shown to hold what has failed.", [
+    /call\('SREM', own\('held:' \.\. session\), queue \.\. ':' \.\. id\)(\s+elseif)/,
+    "$1",
+  ]),
+  redis(
+    "cancelled-stays-ready",
+    "cancel",
+    "What was cancelled while ready still counts as ready.",
+    [/elseif before == 'READY' then\s+displace\(queue, id\)/, "elseif before == 'READY' then"],
+  ),
+  redis("retried-stays-failed", "retry", "What is tried again still counts as failed.", [
+    /call\('ZREM', of\(queue, before == 'FAILED' and 'failed' or 'completed'\), id\)/,
+    "",
+  ]),
+  redis("windows-pruned", "prune", "Prune deletes a result whose window lasts.", [
+    /return values\[3\] ~= 'window' or [^\n]*/,
+    "return true",
+  ]),
+  redis("list-of-all-tasks", "list", "A list of one task shows results of all.", [
+    /\(name == '' or values\[2\] == name\)/,
+    "true",
+  ]),
+  redis(
+    "oldest-of-first-priority",
+    "monitor",
+    "The oldest ready task is one of the highest priority.",
+    [/from = string\.format\('%\.0f', \(level \+ 1\) \* LEVEL - SHIFT\)/, "break"],
+  ),
+  redis("oldest-is-not-due", "monitor", "A task that fell due is never the oldest ready one.", [
+    /if due > 0 then seen\([^\n]* end/,
+    "",
+  ]),
+  redis("given-twice", "id", "A given id is looked for in its queue only.", [
+    /if isGiven then call\('HSET', own\('given'\), id, queue\) end/,
+    "",
+  ]),
+  redis("blocked-not-listed", "list", "Listed results of a paused queue are not blocked.", [
+    /if paused then fields\[#fields \+ 1\][^\n]* end/,
+    "",
+  ]),
+  {
+    ...redis("resumed-not-restored", "pause", "A resumed queue is not looked at again.", [
+      /restore\(ARGV\[1\]\)/,
+      "",
+    ]),
+    survives: "claims look for resumed queues by themselves: tools of BullMQ's resume them, too.",
+  },
+  redis("ended-workers-shown", "monitor", "Workers that have ended are shown.", [
+    /if shown and leases\[index \+ 1\] ~= '0' then/,
+    "if shown then",
+  ]),
   redis("resume-wakes-nobody", "wake", "A resumed queue is noticed at the next poll only.", [
     /(call\('HDEL', of\(ARGV\[1\], 'meta'\), 'paused'\)\s+restore\(ARGV\[1\]\)\s+)wake\(\)/,
     "$1",

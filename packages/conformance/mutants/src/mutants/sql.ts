@@ -97,6 +97,82 @@ export const sqlMutants: readonly Mutant[] = [
     /( as "is_paused" from [^]*?where )("backend" = (?:\?|\$\d+))/,
     "$1($2 or 1 = 1)",
   ]),
+  sql("last-attempt-is-first", "retry", "A later attempt does not show its start.", [
+    /last_attempted_at = ([^]*?), session_id = /,
+    "last_attempted_at = coalesce(last_attempted_at, $1), session_id = ",
+  ]),
+  sql("claims-running-by-id", "claim", "A claim by id takes a running task once more.", [
+    /phase in \(1, 2\) and task_name/,
+    "phase in (1, 2, 3) and task_name",
+  ]),
+  sql("retry-keeps-end", "retry", "A result that is tried again still shows when it ended.", [
+    /finished_at = ([^,]+),(\s*)failures/,
+    "finished_at = coalesce($1, finished_at),$2failures",
+  ]),
+  sql("due-time-outlives-retry", "retry", "retry() leaves the due time as it was.", [
+    /run_after = ([^,]+),(\s*)started_at/,
+    "run_after = coalesce($1, run_after),$2started_at",
+  ]),
+  sql("outcome-drops-progress", "outcome", "Progress that comes with an outcome is dropped.", [
+    /progress = ([^,]+),(\s*)logs = ([^,]+),(\s*)return_value/,
+    "progress = case when 1 = 0 then $1 else progress end,$2logs = $3,$4return_value",
+  ]),
+  sql("outcome-drops-logs", "outcome", "Logs that come with an outcome are dropped.", [
+    /logs = ([^,]+),(\s*)return_value/,
+    "logs = case when 1 = 0 then $1 else logs end,$2return_value",
+  ]),
+  sql("outcome-drops-metadata", "outcome", "Metadata that comes with an outcome is dropped.", [
+    /metadata = ([^,]+),(\s*)progress = ([^,]+),(\s*)logs = ([^,]+),(\s*)return_value/,
+    "metadata = case when 1 = 0 then $1 else metadata end,$2progress = $3,$4logs = $5,$6return_value",
+  ]),
+  sql("update-clears-progress", "context", "An update without progress clears it.", [
+    /progress = coalesce\(([^]*?), progress\)/,
+    "progress = $1",
+  ]),
+  sql("pause-untold", "pause", "Who holds a task of a paused queue is not told.", [
+    /\(?\(backend, queue_name\) in \(select backend, queue_name from [^)]*\)\)?(?:::int)? as is_paused/,
+    "0 as is_paused",
+  ]),
+  sql("pause-told-of-aliases", "isolation", "A pause of another alias holds claimed tasks.", [
+    /\(backend, queue_name\) in \(select backend, queue_name from/,
+    "queue_name in (select queue_name from",
+  ]),
+  sql("cancel-untold", "cancel", "A running task is not told of a cancellation.", [
+    /session_id, phase, cancel_requested, /,
+    "session_id, phase, 0 as cancel_requested, ",
+  ]),
+  sql("windows-pruned", "prune", "Prune deletes a result whose window lasts.", [
+    /and \(unique_key is null or unique_until is null or/,
+    "and (1 = 1 or unique_until is null or",
+  ]),
+  sql("prune-of-all-queues", "prune", "Prune of some queues deletes results of all.", [
+    /and (queue_name (?:in|=) [^]*?) order by finished_at/,
+    "and (1 = 1 or $1) order by finished_at",
+  ]),
+  sql("dry-run-of-all-queues", "prune", "A dry run for some queues counts results of all.", [
+    /(count\(\*\) as count from [^]*?) and (queue_name (?:in|=) [^]*)$/,
+    "$1 and (1 = 1 or $2)",
+  ]),
+  sql("lower-due-unseen", "order", "Of due tasks only those of the first priority are found.", [
+    /priority < level\.priority/g,
+    "priority < level.priority - 1000",
+  ]),
+  sql("due-in-enqueue-order", "order", "Tasks that fell due run in the order of their enqueue.", [
+    /order by due, seq limit/g,
+    "order by seq limit",
+  ]),
+  sql("queues-by-name", "order", "Of several queues the first names are served first.", [
+    /order by (?:r|head)\.priority desc, (?:r|head)\.due, (?:r|head)\.seq limit/g,
+    "order by 1 limit",
+  ]),
+  sql("renewal-not-shown", "monitor", "A renewal does not show that the worker was seen.", [
+    /set last_seen_at = excluded\.last_seen_at, heartbeat/,
+    "set heartbeat",
+  ]),
+  sql("workers-of-all-aliases", "isolation", "Workers of all aliases are shown.", [
+    /("heartbeat" > )/,
+    "1 = 1 or $1",
+  ]),
   sql("window-never-over", "unique", "A window is never over.", [
     /coalesce\(((?:r\.)?unique_until) > /,
     "coalesce($1 + 3600000 > ",

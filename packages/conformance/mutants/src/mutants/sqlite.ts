@@ -2,6 +2,32 @@ import type { Mutant } from "../mutant.ts";
 
 /** Mistakes in statements of SQLite. */
 export const sqliteMutants: readonly Mutant[] = [
+  sqlite("workers-forgotten", "retry", "A claim forgets the workers of earlier attempts.", [
+    /worker_ids = case when worker_ids = '\[\]' then/,
+    "worker_ids = case when 1 = 1 then",
+  ]),
+  sqlite("updates-unfenced", "context", "Updates are stored whatever their fence.", [
+    /(logs = coalesce\([^]*?) and fence = \? and session_id = \?/,
+    "$1 and ? >= 0 and ? is not null",
+  ]),
+  sqlite("due-of-paused-taken", "pause", "Due tasks of paused queues are claimed.", [
+    /and not queue_name in \(select value from json_each\(\?\)\) and priority = level/g,
+    "and (1 = 1 or queue_name in (select value from json_each(?))) and priority = level",
+  ]),
+  sqlite(
+    "due-of-paused-queue-taken",
+    "pause",
+    "Due tasks of a named queue run while it is paused.",
+    [/(queue_name = queue\.value and not exists \(select 1 from [^)]*)\)/g, "$1 and 1 = 0)"],
+  ),
+  sqlite("barred-queues-served", "claim", "Ready tasks of queues to leave out are claimed.", [
+    /name is not null and not name in \(select value from json_each\(\?\)\)/,
+    "name is not null and (1 = 1 or name in (select value from json_each(?)))",
+  ]),
+  sqlite("keys-of-all-aliases", "isolation", "A unique key is held for all aliases.", [
+    /where backend = \? and unique_key = \?\)\s+and backend = \?/,
+    "where ? is not null and unique_key = ?) and ? is not null",
+  ]),
   sqlite("success-unfenced", "recovery", "A success is stored whatever its fence.", [
     /and fence = \? (.*)and phase = 3 and cancel/,
     "and ? > 0 $1and phase = 3 and cancel",
