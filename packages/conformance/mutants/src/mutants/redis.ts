@@ -30,7 +30,7 @@ export const redisMutants: readonly Mutant[] = [
     /if ARGV\[at \+ 6\] ~= '' then keepLogs\(job, ARGV\[at \+ 6\]\) end/,
     "",
   ]),
-  redis("updates-unfenced", "context", "Updates are stored whatever their fence.", [
+  redis("updates-unfenced", "claim", "Updates are stored whatever their fence.", [
     /local queue = attempt\(ARGV\[at\], ARGV\[at \+ 1\], ARGV\[at \+ 2\]\)(\s+if queue then\s+local job)/,
     "local queue = queueOf(ARGV[at + 1])$1",
   ]),

@@ -113,19 +113,19 @@ export const sqlMutants: readonly Mutant[] = [
     /run_after = ([^,]+),(\s*)started_at/,
     "run_after = coalesce($1, run_after),$2started_at",
   ]),
-  sql("outcome-drops-progress", "outcome", "Progress that comes with an outcome is dropped.", [
+  sql("outcome-drops-progress", "claim", "Progress that comes with an outcome is dropped.", [
     /progress = ([^,]+),(\s*)logs = ([^,]+),(\s*)return_value/,
     "progress = case when 1 = 0 then $1 else progress end,$2logs = $3,$4return_value",
   ]),
-  sql("outcome-drops-logs", "outcome", "Logs that come with an outcome are dropped.", [
+  sql("outcome-drops-logs", "claim", "Logs that come with an outcome are dropped.", [
     /logs = ([^,]+),(\s*)return_value/,
     "logs = case when 1 = 0 then $1 else logs end,$2return_value",
   ]),
-  sql("outcome-drops-metadata", "outcome", "Metadata that comes with an outcome is dropped.", [
+  sql("outcome-drops-metadata", "claim", "Metadata that comes with an outcome is dropped.", [
     /metadata = ([^,]+),(\s*)progress = ([^,]+),(\s*)logs = ([^,]+),(\s*)return_value/,
     "metadata = case when 1 = 0 then $1 else metadata end,$2progress = $3,$4logs = $5,$6return_value",
   ]),
-  sql("update-clears-progress", "context", "An update without progress clears it.", [
+  sql("update-clears-progress", "claim", "An update without progress clears it.", [
     /progress = coalesce\(([^]*?), progress\)/,
     "progress = $1",
   ]),

@@ -6,7 +6,7 @@ export const sqliteMutants: readonly Mutant[] = [
     /worker_ids = case when worker_ids = '\[\]' then/,
     "worker_ids = case when 1 = 1 then",
   ]),
-  sqlite("updates-unfenced", "context", "Updates are stored whatever their fence.", [
+  sqlite("updates-unfenced", "claim", "Updates are stored whatever their fence.", [
     /(logs = coalesce\([^]*?) and fence = \? and session_id = \?/,
     "$1 and ? >= 0 and ? is not null",
   ]),
