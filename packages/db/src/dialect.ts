@@ -295,6 +295,8 @@ export interface StoredSession extends SeenSession {
 export interface ClaimSteps {
   /** Awaited after something to claim was found and before it is claimed; not called otherwise. */
   readonly whenFound: () => Promise<void>;
+  /** `whenFound` will not ask the database: a claim may find and take in one statement. */
+  readonly isFresh: boolean;
   /** Claims in a row that found nothing although `readyInMs` promised something: the rows may be locked. */
   readonly misses: number;
 }

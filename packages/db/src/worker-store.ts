@@ -90,6 +90,7 @@ export class DatabaseWorkerStore implements WorkerStore {
       };
       const rows = await dialect.claim(connection, scope, request, {
         whenFound,
+        isFresh: !isStale && this.#hasLease,
         misses: this.#misses,
       });
       this.#misses = rows.length === 0 && this.#isPromised ? this.#misses + 1 : 0;

@@ -125,7 +125,14 @@ export function mysqlExecutor(
     return affectedRows(answer);
   };
   return {
-    query: async (sql, params) => (await send(sql, params)) as readonly Row[],
+    query: async (sql, params) => {
+      const answer = await send(sql, params);
+      const answers: readonly unknown[] = Array.isArray(answer) ? answer : [answer];
+      const last = answers.at(-1);
+      // Of a block of statements.
+      if (isHeader(last)) onStatus((statusOf(last) & IN_TRANSACTION) !== 0);
+      return (isHeader(answer) ? [] : answers) as readonly Row[];
+    },
     run,
     runMany: async (sql, paramLists) => {
       const changes: number[] = [];
@@ -171,6 +178,11 @@ function isLarge(params: readonly SqlValue[]): boolean {
   let length = 0;
   for (const value of params) if (typeof value === "string") length += value.length;
   return length > UNMEASURED;
+}
+
+/** What a statement without rows answers with. */
+function isHeader(answer: unknown): boolean {
+  return isObject(answer) && "affectedRows" in answer && "serverStatus" in answer;
 }
 
 function statusOf(answer: unknown): number {

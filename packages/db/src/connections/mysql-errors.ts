@@ -10,6 +10,8 @@ const NO_SUCH_COLUMN = 1054;
 const DUPLICATE_ENTRY = 1062;
 /** The server shuts down, has closed or killed the connection, or takes no writes. */
 const ENDINGS: readonly unknown[] = [1053, PACKET_TOO_LARGE, 1927, 3169, 4031, 1290, 1792, 1836];
+/** A statement that cannot be parsed, prepared, or run where it is. */
+const REFUSED_STATEMENTS: readonly unknown[] = [1064, 1295, 1314, 1336];
 /** The server, or the transaction, only reads. */
 const READ_ONLY: readonly unknown[] = [1290, 1792, 1836];
 /** No such database, table or column, no right to it, or no way in. */
@@ -44,6 +46,12 @@ export function isMysqlDataError(error: unknown): boolean {
   return (
     DATA_ERRORS.includes(number) || DATA_STATES.some((state) => stateOf(error).startsWith(state))
   );
+}
+
+/** The server, or a proxy before it, does not take a statement of this kind. */
+export function isMysqlRefusedStatement(error: unknown): boolean {
+  const cause = isError(error) ? (error.cause ?? error) : error;
+  return REFUSED_STATEMENTS.includes(mysqlNumber(cause));
 }
 
 /** Nothing but a change of the database, its rights or the configuration helps. */

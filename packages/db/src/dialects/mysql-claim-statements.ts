@@ -11,6 +11,13 @@ export interface ClaimStatements {
   readonly claimOne: string;
   /** Parameters: id, session. */
   readonly claimedOne: string;
+  /**
+   * Finds the best rows, claims them and reads them in one statement; on MariaDB only. Answers with `places` when the gaps hold some, else with `found`,
+   * the number of rows found, and then with those claimed; with nothing when none was found.
+   *
+   * Parameters: those of the gaps, those of the rows, limit, limit, stamp, session.
+   */
+  readonly atOnce: (rows: string, gaps: string) => string;
   readonly pausedQueues: string;
   readonly workToken: string;
   /** The ready rows of one queue, best first. Parameters: backend, queue, task names, backend, queue, limit. */
@@ -57,6 +64,18 @@ const STAMP = `phase = 3, fence = fence % ${FENCES} + 1, started_at = coalesce(s
   worker_ids = case when worker_ids like '[_%]' and worker_ids <> '[]'
     then concat(left(worker_ids, char_length(worker_ids) - 1), ',', ?, ']') else ? end`;
 
+/** Stands in a statement for the list of rows that were found. */
+const FOUND = "@found@";
+
+/** A statement as SQL that gives its text, with the rows found in it. Drivers may take a mark in a text for a parameter. */
+function asText(statement: string): string {
+  const parts = statement.split(/(\?|@found@)/).map((part) => {
+    if (part === FOUND) return "found";
+    return part === "?" ? "char(63)" : `'${part.replaceAll("'", "''")}'`;
+  });
+  return `concat(${parts.join(", ")})`;
+}
+
 /** Builds the statements that claim. Searches have the same columns, so that several make one statement. */
 export function claimStatements({ results, paused, index }: MysqlNames): ClaimStatements {
   const byKey = `${results} force index (primary)`;
@@ -75,18 +94,37 @@ export function claimStatements({ results, paused, index }: MysqlNames): ClaimSt
   const between = "select null as lane, null as seq, priority, null as due";
   const unknown = (from: string): string => `(select distinct task_name from (
   select task_name ${from} limit ${UNKNOWN_ROWS}) waiting where not ${isKnown} limit 10)`;
-  return {
-    // A table of its own, because of its limit: only so are locked rows skipped.
-    claim: byCount(
-      (count) => `update (
-  select seq as picked from ${byKey} where seq in (${marks(count)}) and phase in (1, 2) and (phase = 1 or ${isDue})
+  // A table of its own, because of its limit: only so are locked rows skipped.
+  const claim = (seqs: string): string => `update (
+  select seq as picked from ${byKey} where seq in (${seqs}) and phase in (1, 2) and (phase = 1 or ${isDue})
   order by priority desc, due, seq limit ? for update skip locked) best
-straight_join ${byKey} on seq = picked set ${STAMP}`,
-    ),
-    claimed: byCount(
-      (count) =>
-        `select ${CLAIMED_COLUMNS} from ${byKey} where seq in (${marks(count)}) and phase = 3 and session_id = ?`,
-    ),
+straight_join ${byKey} on seq = picked set ${STAMP}`;
+  const claimed = (seqs: string): string =>
+    `select ${CLAIMED_COLUMNS} from ${byKey} where seq in (${seqs}) and phase = 3 and session_id = ?`;
+  return {
+    claim: byCount((count) => claim(marks(count))),
+    claimed: byCount((count) => claimed(marks(count))),
+    // Not by \`set\`, which would lock what it reads. A list that is longer than the session lets it
+    // be ends in a part of a number.
+    atOnce: (rows, gaps) => `begin not atomic
+  declare found longtext;
+  declare places longtext;
+  select group_concat(priority) into places from (${gaps}) gaps;
+  if places is not null then
+    select places;
+  else
+    select group_concat(seq) into found from (
+      select seq from (${rows}) waiting order by priority desc, due, seq limit ?) best;
+    if char_length(found) >= @@group_concat_max_len then
+      set found = left(found, char_length(found) - char_length(substring_index(found, ',', -1)) - 1);
+    end if;
+    if found is not null then
+      select char_length(found) - char_length(replace(found, ',', '')) + 1 as found;
+      execute immediate ${asText(claim(FOUND))} using ?, ?, ?, ?;
+      execute immediate ${asText(claimed(FOUND))} using ?;
+    end if;
+  end if;
+end`,
     claimOne: `update ${byId} set ${STAMP} where id = ? and backend = ? and phase in (1, 2) and ${isKnown}`,
     claimedOne: `select ${CLAIMED_COLUMNS} from ${byId} where id = ? and phase = 3 and session_id = ?`,
     pausedQueues: `select queue_name as name from ${paused} where backend = ?`,

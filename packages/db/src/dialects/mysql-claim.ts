@@ -1,11 +1,12 @@
 import type { ClaimRequest } from "@tasks/core/worker";
 
 import type { Executor, Row } from "../connection.ts";
+import { isMysqlRefusedStatement } from "../connections/mysql-errors.ts";
 import type { ClaimSteps, Scope } from "../dialect.ts";
 import { toNumber, toText } from "../rows.ts";
 import { claimedRow, compareRows } from "./claimed-row.ts";
 import { nameSet, padded } from "./mysql-names.ts";
-import { placeOf, searchRows, searchUnknown } from "./mysql-search.ts";
+import { notePlaces, placeOf, searchOf, searchRows, searchUnknown } from "./mysql-search.ts";
 import { mysqlStatements } from "./mysql-statements.ts";
 
 /** Queues one claim takes rows from; more than the tasks it may take would be of no use. */
@@ -23,17 +24,25 @@ const MISS_ROWS = 256;
  * Claims the best due rows of a request, or the one it names, without waiting for rows that other workers are claiming.
  *
  * Three statements that stand alone: one looks without locks, one takes by primary key, one reads what was taken. Locks along the index would be in the
- * way of others, and of rows on their way into it; locks that last from one statement to the next would keep others out for a round trip.
+ * way of others, and of rows on their way into it; locks that last from one statement to the next would keep others out for a round trip. MariaDB is sent
+ * the three as one, which costs one round trip.
  */
 export async function claimTasks(
   executor: Executor,
   scope: Scope,
   request: ClaimRequest,
-  { whenFound, misses }: ClaimSteps,
+  { whenFound, isFresh, misses }: ClaimSteps,
 ): Promise<readonly Row[]> {
   if (request.id !== undefined) {
     await whenFound();
     return claimOne(executor, scope, request, request.id);
+  }
+  if (isFresh && misses === 0 && (await takesBlocks(executor))) {
+    const rows = await claimAtOnce(executor, scope, request).catch((error: unknown) => {
+      if (!isMysqlRefusedStatement(error)) throw error;
+      blocks.set(executor, false);
+    });
+    if (rows !== undefined) return toClaimed(rows, request);
   }
   const found = await bestOf(executor, scope, request, request.limit);
   if (found.length === 0) return [];
@@ -45,6 +54,50 @@ export async function claimTasks(
   const { sessionId } = request.session;
   return toClaimed(await executor.query(claimed(seqs.length), [...seqs, sessionId]), request);
 }
+
+/**
+ * Claims in one statement. `undefined` when that is not how: there are many queues to search, places were found that were not known, or others have locked
+ * rows that were found, so that more have to be looked at.
+ */
+async function claimAtOnce(
+  executor: Executor,
+  scope: Scope,
+  request: ClaimRequest,
+): Promise<readonly Row[] | undefined> {
+  const place = await placeOf(executor, scope, request);
+  if (place.queues !== null && place.queues.length > FEW_QUEUES) return undefined;
+  const search = searchOf(scope, place, request);
+  if (search === undefined) return undefined;
+  const { limit } = request;
+  const { rows, gaps } = search;
+  const { atOnce } = mysqlStatements(scope.tables);
+  const stamp = stampOf(request);
+  const params = [...gaps.params, ...rows.params, limit, limit, ...stamp, stamp[0]!];
+  const [[first] = [], claimed = []] = (await executor.query(
+    atOnce(rows.sql, gaps.sql),
+    params,
+  )) as unknown as readonly (readonly Row[])[];
+  if (first === undefined) return [];
+  if (first["places"] !== undefined) {
+    notePlaces(scope, toText(first["places"]).split(",").map(Number));
+    return undefined;
+  }
+  const isShort = claimed.length < limit && toNumber(first["found"]) === limit;
+  return claimed.length === 0 && isShort ? undefined : claimed;
+}
+
+/** Whether a server takes several statements as one block: MariaDB does. */
+async function takesBlocks(executor: Executor): Promise<boolean> {
+  let answer = blocks.get(executor);
+  if (answer === undefined) {
+    const [row] = await executor.query("select version() as version", []);
+    answer = /mariadb/i.test(toText(row?.["version"]));
+    blocks.set(executor, answer);
+  }
+  return answer;
+}
+
+const blocks = new WeakMap<Executor, boolean>();
 
 /** Milliseconds until a row of the request may be claimed. */
 export async function readyInMs(

@@ -96,8 +96,35 @@ export async function searchRows(
     const rows = await queryParts(executor, parts);
     const others = rows.filter((row) => row["seq"] === null);
     if (others.length === 0) return rows;
-    for (const row of others) places.add(-toNumber(row["priority"]));
+    notePlaces(
+      scope,
+      others.map((row) => toNumber(row["priority"])),
+    );
   }
+}
+
+/** What one search consists of: the rows to find, and the places that are not known. */
+export interface Search {
+  readonly rows: { readonly sql: string; readonly params: readonly SqlValue[] };
+  readonly gaps: { readonly sql: string; readonly params: readonly SqlValue[] };
+}
+
+/** The parts of a search for the best due rows; `undefined` where no place is known to search at. */
+export function searchOf(
+  scope: Scope,
+  place: Place,
+  wanted: { readonly taskNames: readonly string[]; readonly limit: number },
+): Search | undefined {
+  const places = [...knownOf(scope).places];
+  const rows = rowParts(scope, place, places, { what: "rows", ...wanted });
+  if (place.queues?.length === 0 || rows.length === 0) return undefined;
+  return { rows: joined(rows), gaps: joined(gapParts(scope, place, places)) };
+}
+
+/** Notes places that a search has found. */
+export function notePlaces(scope: Scope, priorities: readonly number[]): void {
+  const { places } = knownOf(scope);
+  for (const priority of priorities) places.add(-priority);
 }
 
 /** Names of due tasks that are not among these. */
@@ -176,8 +203,13 @@ function gapsOf<T>(values: readonly T[]): readonly (readonly [T, T])[] {
 async function queryParts(executor: Executor, parts: readonly Part[]): Promise<readonly Row[]> {
   // Where nothing was ever stored, there is no place to search.
   if (parts.length === 0) return [];
-  return executor.query(
-    parts.map(([sql]) => sql).join(" union all "),
-    parts.flatMap(([, params]) => params),
-  );
+  const { sql, params } = joined(parts);
+  return executor.query(sql, params);
+}
+
+function joined(parts: readonly Part[]): Search["rows"] {
+  return {
+    sql: parts.map(([sql]) => sql).join(" union all "),
+    params: parts.flatMap(([, params]) => params),
+  };
 }
