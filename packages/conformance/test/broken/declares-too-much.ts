@@ -20,6 +20,8 @@ export class DeclaresTooMuch extends BrokenBackend {
     "pause.shown",
     "pause.twice",
     "wake.resume",
+    "pause.among-many-queues",
+    "pause.resume-beside-others",
   ];
 
   override async pause(): Promise<void> {

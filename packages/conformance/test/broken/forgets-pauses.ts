@@ -12,6 +12,8 @@ export class ForgetsPauses extends CompleteBackend {
     "pause.of-released-tasks",
     "pause.of-tasks-that-fall-due",
     "pause.other-queues",
+    "pause.among-many-queues",
+    "pause.resume-beside-others",
   ];
 
   override isHeldBack(record: TaskRecord): boolean {

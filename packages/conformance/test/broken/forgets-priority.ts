@@ -13,6 +13,7 @@ export class ForgetsPriority extends DisguisedBackend {
     "order.priority-arrives-later",
     "order.priority-before-due-time",
     "recovery.keeps-priority",
+    "pause.resume-beside-others",
   ];
 
   protected override disguise(request: EnqueueRequest): EnqueueRequest {

@@ -9,6 +9,8 @@ export class RunsTooEarly extends BrokenBackend {
     "defer.left-alone-absolute",
     "defer.runs-when-due",
     "pause.of-tasks-that-fall-due",
+    "claim.complete-with-changes",
+    "pause.among-many-queues",
   ];
   readonly #seen = new Set<string>();
 
