@@ -1,4 +1,4 @@
-import { task, withBackends, type Backend, type BackendSupports, type Task } from "@tasks/core";
+import { Backend, task, withBackends, type BackendSupports, type Task } from "@tasks/core";
 import { QueueWorker } from "@tasks/core/worker";
 
 import type { BackendDefinition } from "./definition.ts";
@@ -48,6 +48,7 @@ export async function readProfile(definition: BackendDefinition): Promise<Profil
     if (backend.queueNames.length === 0) offers.add("queues");
     if (definition.sharesStore ?? supports.worker) offers.add("secondHandle");
     if (definition.oneConnection !== true) offers.add("outsideView");
+    if (backend.waitForChange !== Backend.prototype.waitForChange) offers.add("resultWakeUps");
     if (supports.worker) await readWorker(backend, offers);
     return { supports, offers };
   } finally {
@@ -66,6 +67,8 @@ const REASONS: Partial<Record<Need, string>> = {
     "the store has one connection, which an open transaction has to itself (oneConnection is true)",
   workerStore: "its workers are not QueueWorkers, whose store could be driven step by step",
   wakeUps: "its store does not notify idle workers (it has no waitForWork)",
+  resultWakeUps:
+    "it does not notify those who wait for a result (it has no waitForChange of its own)",
   shortLease: "createBackend does not pass `leaseMs` on",
 };
 

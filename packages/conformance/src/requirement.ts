@@ -12,6 +12,7 @@ import type { Scope } from "./scope.ts";
  * - `outsideView`: others can look at the store while a transaction of the caller's is open.
  * - `workerStore`: workers are `QueueWorker`s, whose store the suite can drive step by step.
  * - `wakeUps`: their stores notify idle workers (`waitForWork`).
+ * - `resultWakeUps`: the backend notifies those who wait for a result (`waitForChange`).
  * - `shortLease`: `createBackend` passes its `leaseMs` on.
  */
 export type Surrounding =
@@ -22,6 +23,7 @@ export type Surrounding =
   | "outsideView"
   | "workerStore"
   | "wakeUps"
+  | "resultWakeUps"
   | "shortLease";
 
 /** An ability or a surrounding. */

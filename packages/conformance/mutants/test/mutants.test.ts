@@ -29,12 +29,12 @@ describe("the mutants", () => {
   );
 
   it("are counted by topic and store, and survivors are listed with their reason", () => {
-    const [first, second] = findCases({ store: ["memory", "redis"], name: ["wait-wakes-nobody"] });
+    const [first, second] = findCases({ store: ["sqlite", "redis"], name: ["renews-by-timer"] });
     const results = [
-      { ...first!, killedBy: "wait.success", reason: "" },
+      { ...first!, killedBy: "recovery.renewed", reason: "" },
       { ...second!, killedBy: null, reason: "" },
     ];
     expect(formatCounts(results)).toContain("1/2 50 %");
-    expect(formatSurvivors(results)).toMatch(/redis wait-wakes-nobody: .* Survives: core looks/);
+    expect(formatSurvivors(results)).toMatch(/redis renews-by-timer: .* Survives: a store may/);
   });
 });

@@ -188,7 +188,7 @@ export const wakeRequirements: readonly Requirement[] = [
     id: "wake.change",
     sentence:
       "waitForChange() resolves within a second of the end of the task, in this process and in others.",
-    needs: ["wakeUps", "wait", "workerStore"],
+    needs: ["resultWakeUps", "wait", "workerStore"],
     test: async (t) => {
       const driver = await StoreDriver.register(t.backend);
       const handles = [t.backend, ...(t.offers.has("secondHandle") ? [await t.open()] : [])];

@@ -6,10 +6,6 @@ export const sqliteMutants: readonly Mutant[] = [
     /worker_ids = case when worker_ids = '\[\]' then/,
     "worker_ids = case when 1 = 1 then",
   ]),
-  sqlite("updates-unfenced", "claim", "Updates are stored whatever their fence.", [
-    /(logs = coalesce\([^]*?) and fence = \? and session_id = \?/,
-    "$1 and ? >= 0 and ? is not null",
-  ]),
   sqlite("due-of-paused-taken", "pause", "Due tasks of paused queues are claimed.", [
     /and not queue_name in \(select value from json_each\(\?\)\) and priority = level/g,
     "and (1 = 1 or queue_name in (select value from json_each(?))) and priority = level",
