@@ -68,6 +68,7 @@ export default defineConfig({
     // For what hangs. What must be fast says so itself.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    expect: { poll: { timeout: 20_000 } },
     reporters: [
       "default",
       ...(report ? [["json", { outputFile: report }] satisfies ["json", object]] : []),

@@ -198,7 +198,9 @@ describe("show", () => {
     await project.backend.pause("emails");
     const worker = await project.backend.createWorker({ queueNames: ["default", "emails"] });
     void worker.run();
-    await vi.waitFor(async () => expect(await project.backend.workers()).toHaveLength(1));
+    await vi.waitFor(async () => expect(await project.backend.workers()).toHaveLength(1), {
+      timeout: 20_000,
+    });
     await project.backend.resume("emails");
     expect(await show()).not.toContain("No running worker");
     await worker.stop();

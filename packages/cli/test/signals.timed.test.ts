@@ -61,7 +61,7 @@ describe("a signal", () => {
         command.child.kill(signal);
         expect(command.output()).toContain(`Received ${signal} - terminating current task.`);
       },
-      { interval: 150 },
+      { timeout: 20_000, interval: 150 },
     );
     const { code, tookMs } = await command.ends();
     expect(code).toBe(exitCode);

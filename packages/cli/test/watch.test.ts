@@ -45,9 +45,11 @@ describe("--watch", () => {
         command.child.kill("SIGINT");
         expect(command.output()).toContain("terminating current task");
       },
-      { interval: 150 },
+      { timeout: 20_000, interval: 150 },
     );
-    expect(await command.ends()).toMatchObject({ code: 130 });
+    // The last of several signals may meet a process that no longer listens: a shell shows that as 130, too.
+    const { code, signal } = await command.ends();
+    expect(signal === "SIGINT" ? 130 : code).toBe(130);
   });
 
   it("does not leave the worker behind when it is killed itself", async () => {

@@ -28,6 +28,8 @@ interface BrokenBackendClass {
   new (options: BackendOptions): MemoryBackend;
   /** Exactly the requirements that name its fault. */
   readonly fails: readonly string[];
+  /** Those that find it only when the timing allows: at times they pass. */
+  readonly mayPass?: readonly string[];
 }
 
 const brokenBackends: readonly BrokenBackendClass[] = [
@@ -77,7 +79,14 @@ describe.concurrent("a broken backend fails exactly the requirements that name i
       const failed = outcomes.filter(({ status }) => status === "failed");
       const unexpected = failed.filter(({ id }) => !Broken.fails.includes(id));
       expect(unexpected.map(({ id, reason }) => [id, reason])).toEqual([]);
-      expect(failed.map(({ id }) => id).toSorted()).toEqual([...Broken.fails].toSorted());
+      const mayPass = new Set(Broken.mayPass ?? []);
+      const isCertain = (id: string): boolean => !mayPass.has(id);
+      expect(
+        failed
+          .map(({ id }) => id)
+          .filter(isCertain)
+          .toSorted(),
+      ).toEqual(Broken.fails.filter(isCertain).toSorted());
     },
   );
 });

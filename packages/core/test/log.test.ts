@@ -65,7 +65,7 @@ it("survives a receiver that throws, and says so on stderr", async () => {
   ];
   try {
     log("info", "hello");
-    await vi.waitFor(() => expect(records).toEqual(["hello"]));
+    await vi.waitFor(() => expect(records).toEqual(["hello"]), { timeout: 20_000 });
     expect(print.mock.calls[0]?.[0]).toContain(
       "A receiver of taskLog failed: Error: logger is down",
     );

@@ -182,7 +182,9 @@ describe.each(SETTINGS)("a transaction of %s", (_name, setUp) => {
     await inSetting(async (library, backend) => {
       const worker = await backend.createWorker({ intervalMs: 60_000 });
       const running = worker.run();
-      await vi.waitFor(async () => expect(await backend.workers()).toHaveLength(1));
+      await vi.waitFor(async () => expect(await backend.workers()).toHaveLength(1), {
+        timeout: 20_000,
+      });
       // The first one may come before the worker listens.
       await (await greet.enqueue("warm-up")).wait({ timeoutMs: 8000 });
       const result = await library.transaction((transaction) =>

@@ -50,7 +50,7 @@ it("what a worker gives back is not deferred by a clock that was set back", asyn
     const result = await wait.enqueue();
     const worker = await backend.createWorker({ shutdownTimeoutMs: 0 });
     const run = worker.run();
-    await vi.waitFor(() => expect(starts).toBe(1));
+    await vi.waitFor(() => expect(starts).toBe(1), { timeout: 20_000 });
     vi.setSystemTime(Date.now() - 3_600_000);
     await worker.stop();
     await run;

@@ -92,7 +92,9 @@ describe.concurrent.each(NAMES)("on %s", (name) => {
         const worker = await backend.createWorker({ intervalMs: 100 });
         const running = worker.run();
         await note.enqueueMany(Array.from({ length: 100 }, () => [createId(), 20]));
-        await vi.waitFor(async () => expect((await near.counts()).SUCCESSFUL).toBeGreaterThan(5));
+        await vi.waitFor(async () => expect((await near.counts()).SUCCESSFUL).toBeGreaterThan(5), {
+          timeout: 20_000,
+        });
         network.swallow();
         await sleep(1500);
         network.pass();
@@ -238,8 +240,9 @@ describe.concurrent.each(NAMES)("on %s", (name) => {
         const running = worker.run();
         // One that runs all the time: running tasks are checked on.
         const held = await note.enqueue(createId(), 6500);
-        await vi.waitFor(async () =>
-          expect(await near.readRecord(held.id)).toMatchObject({ status: "RUNNING" }),
+        await vi.waitFor(
+          async () => expect(await near.readRecord(held.id)).toMatchObject({ status: "RUNNING" }),
+          { timeout: 20_000 },
         );
         network.refuse();
         // The first second is for the quick tries.

@@ -176,15 +176,18 @@ describe.concurrent("a server that takes nothing for a while", () => {
         "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1",
         [user],
       );
-      await vi.waitFor(async () => {
-        await expect(note.enqueue(createId(), 0)).rejects.toMatchObject(UNAVAILABLE);
-        await expect(
-          note.enqueueMany([
-            ["a", 0],
-            ["b", 0],
-          ]),
-        ).rejects.toThrow(/read-only/);
-      });
+      await vi.waitFor(
+        async () => {
+          await expect(note.enqueue(createId(), 0)).rejects.toMatchObject(UNAVAILABLE);
+          await expect(
+            note.enqueueMany([
+              ["a", 0],
+              ["b", 0],
+            ]),
+          ).rejects.toThrow(/read-only/);
+        },
+        { timeout: 20_000 },
+      );
       await sleep(1000);
       expect(await backend.counts()).toMatchObject({ RUNNING: 1 });
       await admin.query(`alter role ${user} reset default_transaction_read_only`);
@@ -210,8 +213,9 @@ describe.concurrent("a server that takes nothing for a while", () => {
         "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1",
         [user],
       );
-      await vi.waitFor(async () =>
-        expect(note.enqueue(createId(), 0)).rejects.toThrow(/too many connections/),
+      await vi.waitFor(
+        async () => expect(note.enqueue(createId(), 0)).rejects.toThrow(/too many connections/),
+        { timeout: 20_000 },
       );
       await sleep(1000);
       await admin.query(`alter role ${user} connection limit -1`);

@@ -134,7 +134,9 @@ describe("a transaction of pg", () => {
     await withBackends({ default: backend }, async () => {
       const worker = await backend.createWorker({ intervalMs: 60_000 });
       const running = worker.run();
-      await vi.waitFor(async () => expect(await backend.workers()).toHaveLength(1));
+      await vi.waitFor(async () => expect(await backend.workers()).toHaveLength(1), {
+        timeout: 20_000,
+      });
       await client.query("begin");
       const result = await greet.using({ transaction: client }).enqueue("Ada");
       await client.query("commit");
@@ -218,12 +220,12 @@ describe("notifications", () => {
     expect(await notify()).toBe(false);
     const worker = await backend.createWorker();
     const running = worker.run();
-    await vi.waitFor(async () => expect(await notify()).toBe(true));
-    await vi.waitFor(() => expect(heard).toEqual(["work someone default"]));
+    await vi.waitFor(async () => expect(await notify()).toBe(true), { timeout: 20_000 });
+    await vi.waitFor(() => expect(heard).toEqual(["work someone default"]), { timeout: 20_000 });
     await worker.stop();
     await running;
     await backend.close();
-    await vi.waitFor(async () => expect(await notify()).toBe(false));
+    await vi.waitFor(async () => expect(await notify()).toBe(false), { timeout: 20_000 });
   });
 });
 

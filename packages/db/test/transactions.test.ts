@@ -100,7 +100,9 @@ describe.each(Object.entries(HANDLES))("a transaction of %s", (library, open) =>
     await withBackends({ default: backend }, async () => {
       const worker = await backend.createWorker({ intervalMs: 60_000 });
       const running = worker.run();
-      await vi.waitFor(async () => expect(await backend.workers()).toHaveLength(1));
+      await vi.waitFor(async () => expect(await backend.workers()).toHaveLength(1), {
+        timeout: 20_000,
+      });
       handle.exec("begin");
       const result = await greet.using({ transaction: handle }).enqueue("Ada");
       handle.exec("commit");

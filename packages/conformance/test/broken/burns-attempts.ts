@@ -12,6 +12,8 @@ export class BurnsAttempts extends BrokenBackend {
     "shutdown.deadline-runs-elsewhere",
     "shutdown.gives-back",
   ];
+  // On a busy machine the worker may have claimed nothing ahead when it is stopped.
+  static readonly mayPass: readonly string[] = ["shutdown.gives-back"];
 
   protected override get workerStore(): WorkerStore {
     const { store } = this;

@@ -85,8 +85,8 @@ export class AttemptPool {
   #started = 0;
   #mayStart = true;
   #isConfirming = false;
-  /** The lease thread gave tasks back that this thread still held. */
-  #wasOutrun = false;
+  /** Tasks were given back, by this thread or by the lease thread. */
+  #hasGivenBack = false;
   /** What the store was asked about until then has to be asked again before it begins. */
   #doubtedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -138,14 +138,14 @@ export class AttemptPool {
     return isEnough ? 0 : concurrency + ahead - held;
   }
 
-  /** The lease thread gave tasks back. They come before what a claim would give: take them back before it. */
-  get wasOutrun(): boolean {
-    return this.#wasOutrun;
+  /** Tasks were given back. They come before what a claim would give: take them back before it. */
+  get hasGivenBack(): boolean {
+    return this.#hasGivenBack;
   }
 
   /** Resolves when the store knows of all that was given back. */
   async givenBack(): Promise<void> {
-    this.#wasOutrun = false;
+    this.#hasGivenBack = false;
     await this.#completions.flushed();
   }
 
@@ -218,6 +218,7 @@ export class AttemptPool {
     for (const held of waiting.slice(0, slots)) this.#waiting.push(held);
     if (waiting.length <= slots) return;
     this.#prefetch.reset();
+    this.#hasGivenBack = true;
     for (const held of waiting.slice(slots)) this.#release(held);
     this.#host.onChange();
   }
@@ -271,7 +272,7 @@ export class AttemptPool {
       }
       this.#waiting.take();
       if (!take(held)) {
-        this.#wasOutrun = true;
+        this.#hasGivenBack = true;
         this.#release(held);
         continue;
       }
@@ -294,7 +295,7 @@ export class AttemptPool {
     const isPaused = new Set(paused?.map((id) => byId.get(id)));
     for (const waiting of this.#waiting.takeAll()) {
       if (isLost(waiting.control)) {
-        this.#wasOutrun = true;
+        this.#hasGivenBack = true;
         continue;
       }
       if (isPaused.has(waiting)) this.#release(waiting);

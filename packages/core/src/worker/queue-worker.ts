@@ -236,7 +236,7 @@ export class QueueWorker implements Worker, WorkerGroupMember {
     let askedAtMs = monotonicNow();
     let claimed: readonly ClaimedTask[];
     try {
-      if (this.#attempts.wasOutrun) {
+      if (this.#attempts.hasGivenBack) {
         await this.#attempts.givenBack();
         await this.#recovery.check();
         askedAtMs = monotonicNow();

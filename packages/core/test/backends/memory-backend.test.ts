@@ -353,9 +353,9 @@ it("wakes an idle worker when a test clock is moved", async () => {
   await run(backend, async () => {
     await note.using({ runAfter: { days: 1 } }).enqueue("tomorrow");
     await note.enqueue("now");
-    await vi.waitFor(() => expect(order).toEqual(["now"]));
+    await vi.waitFor(() => expect(order).toEqual(["now"]), { timeout: 20_000 });
     clock.advance({ days: 1 });
-    await vi.waitFor(() => expect(order).toEqual(["now", "tomorrow"]));
+    await vi.waitFor(() => expect(order).toEqual(["now", "tomorrow"]), { timeout: 20_000 });
   });
 });
 

@@ -44,7 +44,7 @@ it("renews by a timer where the store has no thread, until it is stopped", async
   const store = new CountingStore();
   const keeper = new LeaseKeeper(store, session);
   keeper.start();
-  await vi.waitFor(() => expect(store.renewals).toBeGreaterThanOrEqual(3));
+  await vi.waitFor(() => expect(store.renewals).toBeGreaterThanOrEqual(3), { timeout: 20_000 });
   await keeper.stop();
   await keeper.stop();
   const { renewals } = store;
@@ -168,7 +168,9 @@ it.each<readonly [string, () => LeaseThread | undefined]>([
     for (const keeper of keepers) keeper.start();
     await vi.waitFor(() => expect(logs).toHaveLength(1), { timeout: 10_000 });
     const { renewals } = store;
-    await vi.waitFor(() => expect(store.renewals).toBeGreaterThanOrEqual(renewals + 4));
+    await vi.waitFor(() => expect(store.renewals).toBeGreaterThanOrEqual(renewals + 4), {
+      timeout: 20_000,
+    });
     for (const keeper of keepers) await keeper.stop();
     expect(logs.map(({ level, message }) => [level, message])).toEqual([
       ["warn", expect.stringMatching(/^There is no lease thread; .* see docs\/bundlers\.md/)],
@@ -188,7 +190,7 @@ it("reports a renewal that fails, and tries again", async () => {
   const store = new Failing();
   const keeper = new LeaseKeeper(store, session);
   keeper.start();
-  await vi.waitFor(() => expect(store.renewals).toBeGreaterThanOrEqual(2));
+  await vi.waitFor(() => expect(store.renewals).toBeGreaterThanOrEqual(2), { timeout: 20_000 });
   await keeper.stop();
   expect(logs.map(({ message }) => message)).toEqual([
     "Worker worker-1 could not renew its lease.",

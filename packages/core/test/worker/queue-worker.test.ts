@@ -155,7 +155,7 @@ describe("stopping", () => {
     await run(backend, () => subject.enqueueMany([[1], [2], [3]]));
     const worker = await backend.createWorker({ concurrency: 2 });
     const ended = worker.run();
-    await vi.waitFor(() => expect(begun).toEqual([1, 2]));
+    await vi.waitFor(() => expect(begun).toEqual([1, 2]), { timeout: 20_000 });
     const stopped = worker.stop();
     open();
     await Promise.all([stopped, ended, worker.stop()]);
@@ -174,7 +174,7 @@ describe("stopping", () => {
       const result = await run(backend, () => subject.enqueue(1));
       const worker = await backend.createWorker({ shutdownTimeoutMs: 10 });
       const ended = worker.run();
-      await vi.waitFor(() => expect(begun).toEqual([1]));
+      await vi.waitFor(() => expect(begun).toEqual([1]), { timeout: 20_000 });
       await worker.stop();
       await ended;
       expect(reasons).toEqual([expect.any(WorkerStopping)]);
@@ -222,7 +222,7 @@ describe("unknown tasks", () => {
     const ended = worker.run();
     const warnings = () =>
       logs.filter(({ level }) => level === "warn").map(({ message }) => message);
-    await vi.waitFor(() => expect(warnings()).toHaveLength(1));
+    await vi.waitFor(() => expect(warnings()).toHaveLength(1), { timeout: 20_000 });
     const result = await run(backend, () => noop.enqueue());
     await result.wait({ timeoutMs: 5000 });
     await worker.stop();
@@ -261,7 +261,7 @@ describe("cancelling", () => {
     const { subject, started: begun } = gate();
     await run(backend, async () => {
       const result = await subject.enqueue(1);
-      await vi.waitFor(() => expect(begun).toEqual([1]));
+      await vi.waitFor(() => expect(begun).toEqual([1]), { timeout: 20_000 });
       expect(await result.cancel()).toBe(true);
       await result.wait({ timeoutMs: 5000 });
       expect(result).toMatchObject({ status: "FAILED", state: "cancelled" });
@@ -284,7 +284,7 @@ describe("a lost lease", () => {
     const result = await run(backend, () => subject.enqueue(1));
     const first = await backend.createWorker({ workerId: "first", concurrency: 1 });
     const firstEnded = first.run();
-    await vi.waitFor(() => expect(begun).toEqual([1]));
+    await vi.waitFor(() => expect(begun).toEqual([1]), { timeout: 20_000 });
     storeOf(first).sessions.clear();
     const second = await backend.createWorker({ workerId: "second" });
     const secondEnded = second.run();
@@ -319,12 +319,14 @@ it.each([
     const result = await run(backend, () => subject.enqueue());
     const worker = await backend.createWorker({ concurrency: 2 });
     const ended = worker.run();
-    await vi.waitFor(() => expect(ends).toHaveLength(1));
+    await vi.waitFor(() => expect(ends).toHaveLength(1), { timeout: 20_000 });
     // Another worker notices.
     storeOf(worker).sessions.clear();
     await storeOf(worker).recoverLost();
     await vi.waitFor(() => expect(ends).toHaveLength(2), { timeout: 4000 });
-    await vi.waitFor(() => expect(reasons).toEqual([[expect.any(TaskLost)], []]));
+    await vi.waitFor(() => expect(reasons).toEqual([[expect.any(TaskLost)], []]), {
+      timeout: 20_000,
+    });
     for (const index of order) {
       ends[index]!(["older", "newer"][index]!);
       await new Promise((resolve) => setImmediate(resolve));
@@ -344,12 +346,14 @@ it("that lost its lease in a stall goes on under a new one", async () => {
   const backend = new MemoryBackend({ clock, leaseMs: 60_000 });
   const worker = await backend.createWorker();
   const ended = worker.run();
-  await vi.waitFor(async () => expect(await backend.workers()).toHaveLength(1));
+  await vi.waitFor(async () => expect(await backend.workers()).toHaveLength(1), {
+    timeout: 20_000,
+  });
   clock.advance({ seconds: 61 });
   // Everybody's attempts are looked for once a second; what follows must not be taken for lost.
   const { subject, open, started: begun } = gate();
   const result = await run(backend, () => subject.enqueue(1));
-  await vi.waitFor(() => expect(begun).toEqual([1]));
+  await vi.waitFor(() => expect(begun).toEqual([1]), { timeout: 20_000 });
   expect(await backend.workers()).toMatchObject([{ alive: true, running: 1 }]);
   open();
   await result.wait({ timeoutMs: 4000 });

@@ -71,8 +71,9 @@ describe("a worker with retention", () => {
   it("deletes what is old when it starts, and then once a minute", async () => {
     const backend = await setUp();
     await started(backend, { minAgeMs: 5 * DAY_MS });
-    await vi.waitFor(async () =>
-      expect(await backend.counts()).toMatchObject({ SUCCESSFUL: 1, FAILED: 1 }),
+    await vi.waitFor(
+      async () => expect(await backend.counts()).toMatchObject({ SUCCESSFUL: 1, FAILED: 1 }),
+      { timeout: 20_000 },
     );
     expect(backend.looks).toBe(1);
     await vi.advanceTimersByTimeAsync(59_000);
@@ -84,15 +85,16 @@ describe("a worker with retention", () => {
   it("keeps failures longer when it is told to", async () => {
     const backend = await setUp();
     await started(backend, { minAgeMs: 0, failedMinAgeMs: 5 * DAY_MS });
-    await vi.waitFor(async () =>
-      expect(await backend.counts()).toMatchObject({ SUCCESSFUL: 0, FAILED: 1 }),
+    await vi.waitFor(
+      async () => expect(await backend.counts()).toMatchObject({ SUCCESSFUL: 0, FAILED: 1 }),
+      { timeout: 20_000 },
     );
   });
 
   it("keeps everything for fourteen days when it is told nothing more", async () => {
     const backend = await setUp();
     await started(backend, {});
-    await vi.waitFor(() => expect(backend.looks).toBe(1));
+    await vi.waitFor(() => expect(backend.looks).toBe(1), { timeout: 20_000 });
     expect(await backend.counts()).toMatchObject({ SUCCESSFUL: 2, FAILED: 2 });
   });
 
@@ -101,7 +103,7 @@ describe("a worker with retention", () => {
     let go = (): void => undefined;
     backend.meanwhile = () => new Promise((resolve) => (go = resolve));
     await started(backend, { everyMs: 1000 });
-    await vi.waitFor(() => expect(backend.looks).toBe(1));
+    await vi.waitFor(() => expect(backend.looks).toBe(1), { timeout: 20_000 });
     await vi.advanceTimersByTimeAsync(10_000);
     expect(backend.looks).toBe(1);
     go();
@@ -120,7 +122,7 @@ describe("a worker with retention", () => {
     );
     backend.meanwhile = () => Promise.reject(new Error("permission denied"));
     await started(backend, { minAgeMs: 0, everyMs: 1000 });
-    await vi.waitFor(() => expect(warnings).toHaveLength(1));
+    await vi.waitFor(() => expect(warnings).toHaveLength(1), { timeout: 20_000 });
     expect(warnings[0]).toContain("could not delete old results; trying again in 1000 ms.");
     backend.meanwhile = () => Promise.resolve();
     await vi.advanceTimersByTimeAsync(1_000);

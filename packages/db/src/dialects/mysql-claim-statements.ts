@@ -12,7 +12,7 @@ export interface ClaimStatements {
   /** Parameters: id, session. */
   readonly claimedOne: string;
   /**
-   * Finds the best rows, claims them and reads them in one statement; on MariaDB only. Answers with `places` when the gaps hold some, else with `found`,
+   * Finds the best rows, claims them and reads them in one statement; on MariaDB only. Answers with a `place` when the gaps hold one, else with `found`,
    * the number of rows found, and then with those claimed; with nothing when none was found.
    *
    * Parameters: those of the gaps, those of the rows, limit, limit, stamp, session.
@@ -108,10 +108,10 @@ straight_join ${byKey} on seq = picked set ${STAMP}`;
     // be ends in a part of a number.
     atOnce: (rows, gaps) => `begin not atomic
   declare found longtext;
-  declare places longtext;
-  select group_concat(priority) into places from (${gaps}) gaps;
-  if places is not null then
-    select places;
+  declare unknown int;
+  select min(priority) into unknown from (${gaps}) gaps;
+  if unknown is not null then
+    select unknown as place;
   else
     select group_concat(seq) into found from (
       select seq from (${rows}) waiting order by priority desc, due, seq limit ?) best;

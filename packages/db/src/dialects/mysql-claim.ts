@@ -37,13 +37,23 @@ export async function claimTasks(
     await whenFound();
     return claimOne(executor, scope, request, request.id);
   }
-  if (isFresh && misses === 0 && (await takesBlocks(executor))) {
-    const rows = await claimAtOnce(executor, scope, request).catch((error: unknown) => {
-      if (!isMysqlRefusedStatement(error)) throw error;
-      blocks.set(executor, false);
-    });
-    if (rows !== undefined) return toClaimed(rows, request);
-  }
+  const first =
+    isFresh && misses === 0 && (await takesBlocks(executor))
+      ? await claimAtOnce(executor, scope, request)
+      : NOTHING;
+  if (first.isAll) return toClaimed(first.rows, request);
+  const rest = { ...request, limit: request.limit - first.rows.length };
+  const others = await claimStepwise(executor, scope, rest, { whenFound, misses });
+  return toClaimed([...first.rows, ...others], request);
+}
+
+/** Claims in three statements. Resolves with the rows as they are stored. */
+async function claimStepwise(
+  executor: Executor,
+  scope: Scope,
+  request: ClaimRequest,
+  { whenFound, misses }: Pick<ClaimSteps, "whenFound" | "misses">,
+): Promise<readonly Row[]> {
   const found = await bestOf(executor, scope, request, request.limit);
   if (found.length === 0) return [];
   await whenFound();
@@ -51,39 +61,51 @@ export async function claimTasks(
   if (tried.length === 0) return [];
   const seqs = padded(tried);
   const { claimed } = mysqlStatements(scope.tables);
-  const { sessionId } = request.session;
-  return toClaimed(await executor.query(claimed(seqs.length), [...seqs, sessionId]), request);
+  return executor.query(claimed(seqs.length), [...seqs, request.session.sessionId]);
 }
 
+/** What a claim in one statement came to, and whether there is nothing more to claim. */
+interface AtOnce {
+  readonly rows: readonly Row[];
+  readonly isAll: boolean;
+}
+
+const NOTHING: AtOnce = { rows: [], isAll: false };
+
 /**
- * Claims in one statement. `undefined` when that is not how: there are many queues to search, places were found that were not known, or others have locked
- * rows that were found, so that more have to be looked at.
+ * Claims in one statement. More is left to claim when there are many queues to search, when a place was found that was not known, and when others have
+ * locked rows that were found, so that more have to be looked at.
  */
 async function claimAtOnce(
   executor: Executor,
   scope: Scope,
   request: ClaimRequest,
-): Promise<readonly Row[] | undefined> {
+): Promise<AtOnce> {
   const place = await placeOf(executor, scope, request);
-  if (place.queues !== null && place.queues.length > FEW_QUEUES) return undefined;
+  if (place.queues !== null && place.queues.length > FEW_QUEUES) return NOTHING;
   const search = searchOf(scope, place, request);
-  if (search === undefined) return undefined;
+  if (search === undefined) return NOTHING;
   const { limit } = request;
   const { rows, gaps } = search;
   const { atOnce } = mysqlStatements(scope.tables);
   const stamp = stampOf(request);
   const params = [...gaps.params, ...rows.params, limit, limit, ...stamp, stamp[0]!];
-  const [[first] = [], claimed = []] = (await executor.query(
-    atOnce(rows.sql, gaps.sql),
-    params,
-  )) as unknown as readonly (readonly Row[])[];
-  if (first === undefined) return [];
-  if (first["places"] !== undefined) {
-    notePlaces(scope, toText(first["places"]).split(",").map(Number));
-    return undefined;
+  let answers: readonly (readonly Row[])[];
+  try {
+    const answer = await executor.query(atOnce(rows.sql, gaps.sql), params);
+    answers = answer as unknown as readonly (readonly Row[])[];
+  } catch (error) {
+    if (!isMysqlRefusedStatement(error)) throw error;
+    blocks.set(executor, false);
+    return NOTHING;
   }
-  const isShort = claimed.length < limit && toNumber(first["found"]) === limit;
-  return claimed.length === 0 && isShort ? undefined : claimed;
+  const [[first] = [], claimed = []] = answers;
+  if (first === undefined) return { rows: [], isAll: true };
+  if (first["place"] !== undefined) {
+    notePlaces(scope, [toNumber(first["place"])]);
+    return NOTHING;
+  }
+  return { rows: claimed, isAll: claimed.length === limit || toNumber(first["found"]) < limit };
 }
 
 /** Whether a server takes several statements as one block: MariaDB does. */
