@@ -197,11 +197,8 @@ export interface Dialect {
   /**
    * Locks at most `limit` RUNNING rows of these sessions until the end of the transaction, without waiting for rows that other transactions hold. Resolves
    * with `LOST_COLUMNS`.
-   *
-   * @param find runs outside of the transaction, for databases that search without locks first.
    */
   lockLost(
-    find: Executor,
     executor: Executor,
     scope: Scope,
     sessionIds: readonly string[],

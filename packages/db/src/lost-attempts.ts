@@ -55,19 +55,13 @@ export class LostAttempts {
   }
 
   #recoverBatch(connection: Connection, sessions: readonly StoredSession[]): Promise<Batch> {
-    return connection.transaction((executor) =>
-      runSteps(this.#loseBatch(connection, executor, sessions)),
-    );
+    return connection.transaction((executor) => runSteps(this.#loseBatch(executor, sessions)));
   }
 
-  *#loseBatch(
-    connection: Connection,
-    executor: Executor,
-    sessions: readonly StoredSession[],
-  ): Steps<Batch> {
+  *#loseBatch(executor: Executor, sessions: readonly StoredSession[]): Steps<Batch> {
     const { dialect, scope } = this.#store;
     const ids = sessions.map(({ sessionId }) => sessionId);
-    const rows = yield* step(dialect.lockLost(connection, executor, scope, ids, BATCH_ROWS));
+    const rows = yield* step(dialect.lockLost(executor, scope, ids, BATCH_ROWS));
     // Read again under the locks: a worker may have renewed since, and would lose a live attempt.
     const dead = yield* this.#stillDead(executor, sessions);
     const lost = new Set(dead.map(({ sessionId }) => sessionId));
@@ -85,7 +79,7 @@ export class LostAttempts {
     const { dialect, scope } = this.#store;
     const ids = sessions.map(({ sessionId }) => sessionId);
     const rows = await connection.transaction((executor) =>
-      dialect.lockLost(connection, executor, scope, ids, BATCH_ROWS),
+      dialect.lockLost(executor, scope, ids, BATCH_ROWS),
     );
     const records: TaskRecord[] = [];
     for (const id of rows.map((row) => toText(row["id"]))) {

@@ -168,3 +168,30 @@ describe.each([
     });
   });
 });
+
+/** Nothing waits for a second connection while it holds one: as many that do would wait for each other. */
+describe.each([
+  ["PostgreSQL", openOnePostgres],
+  ["MariaDB", async () => (await databases.open({ poolSize: 1 })).backend],
+])("a pool of one connection, on %s", (_name, open) => {
+  it("is enough to recover by", async () => {
+    await using backend = await open();
+    const store = await storeOf(backend);
+    await withBackends({ default: backend }, async () => {
+      const result = await note.enqueue();
+      const { session } = await claimOne(store, 60);
+      while ((await result.refresh()).status === "RUNNING") {
+        await Promise.all([store.recoverLost(session), store.recoverLost(session)]);
+      }
+      expect(result.status).toBe("READY");
+    });
+  });
+});
+
+async function openOnePostgres(): Promise<DatabaseBackend> {
+  const schema = `t_${createId()}`;
+  const backend = new DatabaseBackend({ url: postgresUrl(), poolSize: 1, schema });
+  await backend.migrate();
+  onTestFinished(() => pgPool.query(`drop schema ${schema} cascade`).then(() => undefined));
+  return backend;
+}

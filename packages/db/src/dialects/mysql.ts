@@ -214,7 +214,6 @@ export class MysqlDialect implements Dialect {
   }
 
   async lockLost(
-    find: Executor,
     executor: Executor,
     { tables, backend }: Scope,
     sessionIds: readonly string[],
@@ -222,7 +221,7 @@ export class MysqlDialect implements Dialect {
   ): Promise<readonly Row[]> {
     const { findLost, lockLost } = mysqlStatements(tables);
     const sessions = JSON.stringify(sessionIds.map((sessionId) => [sessionId]));
-    const found = await find.query(findLost, [sessions, backend, limit]);
+    const found = await executor.query(findLost, [sessions, backend, limit]);
     if (found.length === 0) return [];
     const seqs = padded(found.map((row) => toNumber(row["seq"])));
     const rows = await executor.query(lockLost(seqs.length), seqs);

@@ -252,7 +252,6 @@ export class PostgresDialect implements Dialect {
   }
 
   async lockLost(
-    _find: Executor,
     executor: Executor,
     { tables, backend }: Scope,
     sessionIds: readonly string[],

@@ -187,7 +187,6 @@ export class SqliteDialect implements Dialect {
   }
 
   lockLost(
-    _find: Executor,
     executor: Executor,
     { tables, backend }: Scope,
     sessionIds: readonly string[],
