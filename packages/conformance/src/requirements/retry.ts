@@ -141,9 +141,11 @@ export const retryRequirements: readonly Requirement[] = [
     sentence: "Between two attempts the task is READY, retrying, and due after the backoff.",
     needs: ["retry", "worker", "getResult"],
     test: async (t) => {
-      const backoff = { ...AT_ONCE, delayMs: 3_600_000 };
+      // A little more than a whole second, so that a rounded delay is another one.
+      const backoff = { ...AT_ONCE, delayMs: 1_800_001 };
       const result = await t.task({ maxAttempts: 2, backoff }, () => fail("later")).enqueue();
       await t.drain();
+      const drainedAtMs = t.backend.now().getTime();
       await result.refresh();
       const { status, state, attempts, finishedAt, isFinished } = result;
       assert.deepEqual(
@@ -157,7 +159,9 @@ export const retryRequirements: readonly Requirement[] = [
         },
       );
       const delayMs = result.runAfter!.getTime() - result.lastAttemptedAt!.getTime();
-      assert.ok(delayMs >= 3_599_000 && delayMs <= 3_610_000, `${delayMs} ms`);
+      assert.ok(delayMs >= 1_799_000 && delayMs <= 1_810_000, `${delayMs} ms`);
+      const fromNowMs = result.runAfter!.getTime() - drainedAtMs;
+      assert.ok(fromNowMs <= 1_800_101, `${fromNowMs} ms from when the attempt had ended`);
     },
   },
   {

@@ -14,7 +14,10 @@ export const shutdownRequirements: readonly Requirement[] = [
     sentence: "stop() ends an idle worker; run() and stop() resolve.",
     needs: ["worker"],
     test: async (t) => {
-      const { worker, done } = await t.startWorker({ intervalMs: 60_000 });
+      const never = { intervalMs: 60_000, shutdownTimeoutMs: 60_000 };
+      const { worker, done } = await t.startWorker(never);
+      // Long enough to register and to look for work in vain; if not, the test shows less.
+      await new Promise((resolve) => setTimeout(resolve, 300));
       await within(3000, "stop() resolves", worker.stop());
       await within(1000, "run() resolves", done);
     },
