@@ -169,7 +169,7 @@ describe.each([
   });
 });
 
-/** Nothing waits for a second connection while it holds one: as many that do would wait for each other. */
+/** Recoveries that wait for a second connection while they hold one would deadlock. */
 describe.each([
   ["PostgreSQL", openOnePostgres],
   ["MariaDB", async () => (await databases.open({ poolSize: 1 })).backend],

@@ -4,6 +4,7 @@ import { WorkerStopping, type WorkerOptions } from "@tasks/core";
 
 import { until, within } from "../internal/deadline.ts";
 import { createDeferred } from "../internal/deferred.ts";
+import { startIdleWorker } from "../internal/idle-worker.ts";
 import type { Requirement } from "../requirement.ts";
 import type { Scope } from "../scope.ts";
 
@@ -14,10 +15,8 @@ export const shutdownRequirements: readonly Requirement[] = [
     sentence: "stop() ends an idle worker; run() and stop() resolve.",
     needs: ["worker"],
     test: async (t) => {
-      const never = { intervalMs: 60_000, shutdownTimeoutMs: 60_000 };
-      const { worker, done } = await t.startWorker(never);
-      // Long enough to register and to look for work in vain; if not, the test shows less.
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      const options = { intervalMs: 60_000, shutdownTimeoutMs: 60_000 };
+      const { worker, done } = await startIdleWorker(t, options);
       await within(3000, "stop() resolves", worker.stop());
       await within(1000, "run() resolves", done);
     },

@@ -4,6 +4,7 @@ import { SnoozeTask, type TaskResult } from "@tasks/core";
 
 import { within } from "../internal/deadline.ts";
 import { createDeferred } from "../internal/deferred.ts";
+import { startIdleWorker } from "../internal/idle-worker.ts";
 import { failed, successful } from "../internal/outcomes.ts";
 import { StoreDriver } from "../internal/store-driver.ts";
 import type { Requirement } from "../requirement.ts";
@@ -208,11 +209,9 @@ export const wakeRequirements: readonly Requirement[] = [
   },
 ];
 
-/** Starts a worker of all queues, and resolves when it most likely waits for work; if not, the test shows less. */
+/** Starts an idle worker of all queues that finds new work by notifications only. */
 async function idle(t: Scope, backend = t.backend): Promise<void> {
-  await t.startWorker({ queueNames: ["*"], intervalMs: NO_POLLING_MS }, backend);
-  // Long enough to register and to look for work in vain.
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await startIdleWorker(t, { queueNames: ["*"], intervalMs: NO_POLLING_MS }, backend);
 }
 
 /** A task that `make` makes ready ends soon afterwards. */

@@ -221,6 +221,7 @@ export class MysqlDialect implements Dialect {
   ): Promise<readonly Row[]> {
     const { findLost, lockLost } = mysqlStatements(tables);
     const sessions = JSON.stringify(sessionIds.map((sessionId) => [sessionId]));
+    // A plain read first: a locking read along the index would block inserts.
     const found = await executor.query(findLost, [sessions, backend, limit]);
     if (found.length === 0) return [];
     const seqs = padded(found.map((row) => toNumber(row["seq"])));

@@ -1,8 +1,8 @@
-import type { Backend, EnqueueRequest, TaskRecord } from "@tasks/core";
+import { InvalidTask, type Backend, type EnqueueRequest, type TaskRecord } from "@tasks/core";
 
 import type { Mutant, Overrides } from "../mutant.ts";
 
-/** Mistakes in enqueueing, cancelling and retrying. */
+/** Mistakes in enqueueing, reading, cancelling and retrying, and in the options of workers. */
 export const backendMutants: readonly Mutant[] = [
   {
     name: "priority-forgotten",
@@ -276,6 +276,47 @@ export const backendMutants: readonly Mutant[] = [
           const result = await backend.getResult(id);
           return result.isFinished ? result : runTask(id);
         },
+    },
+  },
+  {
+    name: "run-task-refuses-deferred",
+    topic: "run-task",
+    sentence: "runTask() refuses a task that is due later.",
+    backend: {
+      runTask:
+        (runTask, { backend }) =>
+        async (id) => {
+          const dueAtMs = (await backend.readRecord(id))?.runAfter?.getTime() ?? 0;
+          if (dueAtMs > backend.now().getTime()) throw new InvalidTask("It is not due.");
+          return runTask(id);
+        },
+    },
+  },
+  {
+    name: "malformed-id-throws",
+    topic: "result",
+    sentence: "Reading a malformed id is an InvalidTask instead of no result.",
+    backend: {
+      readRecord: (readRecord) => async (id) => {
+        if (!/^[0-9a-f]+$/.test(id)) throw new InvalidTask(`Malformed id ${id}.`);
+        return readRecord(id);
+      },
+    },
+  },
+  {
+    name: "worker-id-ignored",
+    topic: "worker",
+    sentence: "createWorker() ignores workerId.",
+    backend: {
+      createWorker: (create) => (options) => create({ ...options, workerId: undefined }),
+    },
+  },
+  {
+    name: "max-tasks-ignored",
+    topic: "worker",
+    sentence: "createWorker() ignores maxTasks.",
+    backend: {
+      createWorker: (create) => (options) => create({ ...options, maxTasks: undefined }),
     },
   },
   {

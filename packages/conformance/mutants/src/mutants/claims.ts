@@ -33,6 +33,15 @@ export const claimMutants: readonly Mutant[] = [
     worker: { claim: (claim) => (request) => claim({ ...request, excludeQueues: [] }) },
   },
   {
+    name: "excludes-first-queue-only",
+    topic: "worker-queues",
+    sentence: "A claim leaves out only the first excluded queue.",
+    worker: {
+      claim: (claim) => (request) =>
+        claim({ ...request, excludeQueues: request.excludeQueues.slice(0, 1) }),
+    },
+  },
+  {
     name: "serves-first-queue-first",
     topic: "order",
     sentence: "A claim empties the first named queue before it looks into the next.",
@@ -75,6 +84,12 @@ export const claimMutants: readonly Mutant[] = [
     topic: "context",
     sentence: "Attempts are numbered from 0.",
     worker: changing((task) => ({ attempt: task.attempt - 1 })),
+  },
+  {
+    name: "claimed-without-holds-key",
+    topic: "unique",
+    sentence: "A claimed task never has holdsKey.",
+    worker: changing(() => ({})),
   },
   {
     name: "arguments-shared",
@@ -232,6 +247,29 @@ export const claimMutants: readonly Mutant[] = [
     worker: checking((checks) => ({ ...checks, lost: [] })),
   },
   {
+    name: "paused-is-not-told",
+    topic: "pause",
+    sentence: "checkAttempts() names no attempt of a paused queue.",
+    worker: checking((checks) => ({ ...checks, paused: undefined })),
+  },
+  {
+    name: "paused-is-lost",
+    topic: "pause",
+    sentence: "checkAttempts() names attempts of paused queues as lost.",
+    worker: checking((checks) => ({ ...checks, lost: [...checks.lost, ...(checks.paused ?? [])] })),
+  },
+  {
+    name: "recovery-names-twice",
+    topic: "recovery",
+    sentence: "recoverLost() names each failed result twice.",
+    worker: {
+      recoverLost: (recoverLost) => async (session) => {
+        const failed = await recoverLost(session);
+        return [...failed, ...failed];
+      },
+    },
+  },
+  {
     name: "checks-first-attempt-only",
     topic: "claim",
     sentence: "checkAttempts() looks at the first attempt only.",
@@ -253,6 +291,25 @@ export const claimMutants: readonly Mutant[] = [
     worker: {
       unknownTasks: (unknownTasks) => (request) =>
         unknownTasks({ ...request, queueNames: ["*"], excludeQueues: [] }),
+    },
+  },
+  {
+    name: "unknown-tasks-twice",
+    topic: "unknown-task",
+    sentence: "unknownTasks() names each task twice.",
+    worker: {
+      unknownTasks: (unknownTasks) => async (request) => {
+        const names = await unknownTasks(request);
+        return [...names, ...names];
+      },
+    },
+  },
+  {
+    name: "wait-ignores-signal",
+    topic: "shutdown",
+    sentence: "waitForWork() ignores its signal.",
+    worker: {
+      waitForWork: (wait) => (request, maxMs) => wait(request, maxMs, new AbortController().signal),
     },
   },
   {

@@ -13,6 +13,16 @@ export const completionMutants: readonly Mutant[] = [
     worker: changing((completion) => withOutcome(completion, "retry", { delayMs: 0 })),
   },
   {
+    name: "retry-in-whole-seconds",
+    topic: "retry",
+    sentence: "A retry's delay is rounded up to seconds.",
+    worker: turning("retry", ({ error, delayMs = 0 }) => ({
+      type: "retry",
+      error: error!,
+      delayMs: Math.ceil(delayMs / 1000) * 1000,
+    })),
+  },
+  {
     name: "retry-leaves-no-error",
     topic: "retry",
     sentence: "A retry is stored as a snooze.",
@@ -29,6 +39,12 @@ export const completionMutants: readonly Mutant[] = [
     topic: "outcome",
     sentence: "A snooze forgets its delay.",
     worker: changing((completion) => withOutcome(completion, "snooze", { delayMs: 0 })),
+  },
+  {
+    name: "snooze-doubled",
+    topic: "outcome",
+    sentence: "A snooze's delay is doubled.",
+    worker: turning("snooze", ({ delayMs = 0 }) => ({ type: "snooze", delayMs: 2 * delayMs })),
   },
   {
     name: "snooze-is-release",
@@ -53,6 +69,21 @@ export const completionMutants: readonly Mutant[] = [
     topic: "shutdown",
     sentence: "A release is stored as a retry.",
     worker: turning("release", () => ({ type: "retry", error: ERROR, delayMs: 0 })),
+  },
+  ...(["metadata", "logs"] as const).map((field): Mutant => ({
+    name: `end-drops-${field}`,
+    topic: field,
+    sentence: `A completion's changes of ${field} are dropped.`,
+    worker: changing(({ changes, ...completion }) => ({
+      ...completion,
+      changes: changes && { ...changes, [field]: undefined },
+    })),
+  })),
+  {
+    name: "cancel-seen-forgotten",
+    topic: "cancel",
+    sentence: "A completion's field cancelled is ignored.",
+    worker: changing((completion) => ({ ...completion, cancelled: false })),
   },
   {
     name: "changes-lost-with-success",
@@ -137,6 +168,16 @@ export const completionMutants: readonly Mutant[] = [
         ...list.slice(10).map(() => "recorded" as const),
       ],
     },
+  },
+  {
+    name: "return-value-dropped",
+    topic: "outcome",
+    sentence: "Return values are stored as null.",
+    worker: turning("successful", () => ({
+      type: "successful",
+      returnValue: null,
+      returnValueJson: "null",
+    })),
   },
   {
     name: "return-value-as-text",

@@ -6,7 +6,6 @@ import { memoryMutants } from "./memory.ts";
 import { monitorMutants } from "./monitor.ts";
 import { orderMutants } from "./order.ts";
 import { postgresMutants } from "./postgres.ts";
-import { promiseMutants } from "./promises.ts";
 import { recordMutants } from "./records.ts";
 import { redisMutants } from "./redis.ts";
 import { sqlMutants } from "./sql.ts";
@@ -20,7 +19,6 @@ export const mutants: readonly Mutant[] = [
   ...orderMutants,
   ...monitorMutants,
   ...recordMutants,
-  ...promiseMutants,
   ...memoryMutants,
   ...sqlMutants,
   ...sqliteMutants,

@@ -105,6 +105,12 @@ export const monitorMutants: readonly Mutant[] = [
   queueing("queues-never-paused", "A paused queue is not shown as paused.", () => ({
     paused: false,
   })),
+  queueing("queues-without-scheduled", "Deferred tasks are missing from the queue.", () => ({
+    scheduled: 0,
+  })),
+  queueing("queues-without-running", "Running tasks are missing from the queue.", () => ({
+    running: 0,
+  })),
   queueing("queues-age-in-seconds", "The age of a queue's oldest task is in seconds.", (queue) => ({
     oldestReadyMs: queue.oldestReadyMs && Math.floor(queue.oldestReadyMs / 1000),
   })),
@@ -128,6 +134,9 @@ export const monitorMutants: readonly Mutant[] = [
   },
   working("workers-hold-nothing", "Workers are shown without what they run.", () => ({
     running: 0,
+  })),
+  working("workers-of-one-name", "Every worker is shown under one name.", () => ({
+    workerId: "worker",
   })),
   working("workers-always-alive", "A worker whose lease is over is shown as alive.", () => ({
     alive: true,
